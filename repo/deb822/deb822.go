@@ -67,7 +67,7 @@ func Stanzas(r io.Reader) iter.Seq2[Stanza, error] {
 		for {
 			s, err := p.stanza()
 			switch _, bad := errors.AsType[*repo.FormatError](err); {
-			case err == io.EOF:
+			case errors.Is(err, io.EOF):
 				return
 			case bad:
 				if !yield(Stanza{Line: s.Line}, err) {
@@ -105,12 +105,12 @@ func (p *parser) stanza() (Stanza, error) {
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, errLong) {
 			return p.s, err
 		}
-		end := err == io.EOF || err == nil && len(line) == 0
+		end := errors.Is(err, io.EOF) || err == nil && len(line) == 0
 		if end && p.s.Line != 0 {
 			p.finish()
 			return p.s, bad
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return p.s, io.EOF
 		}
 		if end {

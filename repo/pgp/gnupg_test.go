@@ -1,6 +1,7 @@
 package pgp_test
 
 import (
+	"context"
 	"bytes"
 	"crypto"
 	"crypto/rsa"
@@ -39,7 +40,7 @@ func newGnuPG(t *testing.T) *gnupg {
 	}
 	g := &gnupg{t: t, home: home}
 	t.Cleanup(func() {
-		if out, err := exec.Command("gpgconf", "--homedir", home, "--kill", "all").CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(context.Background(), "gpgconf", "--homedir", home, "--kill", "all").CombinedOutput(); err != nil {
 			t.Errorf("stop the agent: %v: %s", err, out)
 		}
 		if err := os.RemoveAll(home); err != nil {

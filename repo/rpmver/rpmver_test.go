@@ -74,7 +74,7 @@ func TestAgainstRPM(t *testing.T) {
 	for _, v := range pairs {
 		fmt.Fprintf(&script, "print(rpm.vercmp(%q, %q))\n", v.a, v.b)
 	}
-	cmd := exec.Command(path, "--eval", "%{lua:"+script.String()+"}")
+	cmd := exec.CommandContext(t.Context(), path, "--eval", "%{lua:"+script.String()+"}")
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
