@@ -1,0 +1,122 @@
+package build
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/repo"
+)
+
+func TestPlanCoversCatalogue(t *testing.T) {
+	t.Parallel()
+	all, err := images.Catalogue()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := map[string]string{}
+	for _, d := range all {
+		if d.Build == nil {
+			continue
+		}
+		for _, arch := range d.Architectures {
+			p, err := newPlan(d, arch)
+			if err != nil {
+				t.Errorf("%s %s: %v", d.Name, arch, err)
+				continue
+			}
+			key, err := p.key()
+			if err != nil {
+				t.Fatal(err)
+			}
+			again, _ := p.key()
+			if key != again || len(key) != 16 {
+				t.Errorf("%s %s: keys %q and %q: want the same twice", d.Name, arch, key, again)
+			}
+			name := d.Name + " " + string(arch)
+			if other, taken := keys[key]; taken {
+				t.Errorf("%s and %s share the key %s", name, other, key)
+			}
+			keys[key] = name
+		}
+	}
+	if _, err := newPlan(all[0], repo.Loong64); err == nil {
+		t.Error("an architecture that the image does not exist for: want an error")
+	}
+	if _, err := newPlan(images.Distribution{Name: "x", Architectures: []repo.Arch{repo.AMD64}}, repo.AMD64); err == nil {
+		t.Error("a distribution without a build: want an error")
+	}
+}
+
+func TestArgv(t *testing.T) {
+	t.Parallel()
+	p := plan{suite: "bookworm", arch: repo.PPC64LE, recipe: recipe{variant: "apt", include: []string{"a", "b"}, hook: "rpm-dnf.sh"}}
+	foreign := strings.Join(p.argv("/h", "", true, "mirror"), "\n")
+	for _, want := range []string{"--architectures=ppc64el", "--include=a,b", "--extract-hook=/h/native-in.sh",
+		`--customize-hook=/h/rpm-dnf.sh "$1" ppc64le bookworm`, "\nbookworm\n-\nmirror"} {
+		if !strings.Contains(foreign, want) {
+			t.Errorf("want %q in:\n%s", want, foreign)
+		}
+	}
+	if native := strings.Join(p.argv("/h", "", false, ""), "\n"); strings.Contains(native, "native-") {
+		t.Errorf("a native build needs no helpers:\n%s", native)
+	}
+}
+
+func TestLock(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "x.lock")
+	unlock, err := lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	why := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	if _, err := lock(ctx, path); !errors.Is(err, why) {
+		t.Errorf("a lock that is held: want %v, got %v", why, err)
+	}
+	time.AfterFunc(10*time.Millisecond, unlock)
+	again, err := lock(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again()
+}
+
+func TestRemoveTree(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a")
+	if err := os.MkdirAll(filepath.Join(dir, "b"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeTree(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+	// /proc is mounted in /: were it not refused, this test would be the last.
+	if !within("/proc", "/proc") || within("/processes", "/proc") || !within("/proc/sys", "/proc") {
+		t.Error("within does not tell folders apart")
+	}
+}
+
+func TestBuildLog(t *testing.T) {
+	t.Parallel()
+	var out strings.Builder
+	l := &buildLog{prefix: "x", w: &out}
+	for _, s := range []string{"one\ntw", "o\n", strings.Repeat("z", 3*lastBytes)} {
+		if n, err := l.Write([]byte(s)); n != len(s) || err != nil {
+			t.Errorf("got %d, %v", n, err)
+		}
+	}
+	if out.String() != "x: one\nx: two\n" || len(l.last()) > lastBytes {
+		t.Errorf("got %q, and %d bytes of the end", out.String(), len(l.last()))
+	}
+}

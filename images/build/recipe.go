@@ -1,0 +1,138 @@
+package build
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/repo"
+)
+
+//go:embed recipes
+var recipeFiles embed.FS
+
+// recipe is how the root of an image is made.
+type recipe struct {
+	// variant is mmdebstrap's: which packages there are to begin with.
+	variant string
+	include []string
+	// hook is the recipe's own last hook, "" for none; it gets the root, rpm's
+	// name of the architecture, and the suite.
+	hook string
+}
+
+// findRecipe returns the recipe of that name, as the catalogue calls it.
+func findRecipe(name string) (recipe, error) {
+	switch name {
+	case "debian":
+		// What the Kubernetes packages depend on, now or in earlier builds.
+		return recipe{variant: "apt", include: []string{
+			"ca-certificates", "conntrack", "ebtables", "ethtool", "iproute2", "iptables", "mount", "socat", "util-linux",
+		}}, nil
+	case "rpm-dnf":
+		// gpg and its agent check the signature of repomd.xml, through gpgme.
+		return recipe{variant: "essential", hook: "rpm-dnf.sh", include: []string{
+			"ca-certificates", "conntrack", "dnf", "ebtables", "ethtool", "gpg", "gpg-agent", "iproute2", "iptables", "mount", "rpm", "socat",
+			"util-linux",
+		}}, nil
+	}
+	return recipe{}, fmt.Errorf("recipe %q is not known: there are debian and rpm-dnf", name)
+}
+
+// sourceDate is the time that files made by the build have (SOURCE_DATE_EPOCH),
+// so that one set of packages gives one image.
+const sourceDate = "1700000000"
+
+// plan is one call of mmdebstrap, without what depends on the machine.
+type plan struct {
+	suite  string
+	arch   repo.Arch
+	recipe recipe
+}
+
+func newPlan(d images.Distribution, arch repo.Arch) (plan, error) {
+	if d.Build == nil {
+		return plan{}, fmt.Errorf("image of %s: the catalogue names no way to build it", d.Name)
+	}
+	if !d.Supports(arch) {
+		return plan{}, fmt.Errorf("image of %s: it does not exist for %s, only for %v", d.Name, arch, d.Architectures)
+	}
+	r, err := findRecipe(d.Build.Recipe)
+	if err != nil {
+		return plan{}, fmt.Errorf("image of %s: %w", d.Name, err)
+	}
+	return plan{suite: d.Build.Suite, arch: arch, recipe: r}, nil
+}
+
+// argv returns mmdebstrap's arguments. hooks is the folder that the scripts
+// are in, merged the hook folder of mmdebstrap that merges /usr beforehand,
+// and foreign tells whether the architecture is emulated.
+func (p plan) argv(hooks, merged string, foreign bool, sources string) []string {
+	a := []string{
+		"mmdebstrap", "--variant=" + p.recipe.variant, "--architectures=" + p.arch.In(repo.Deb), "--format=tar",
+		"--include=" + strings.Join(p.recipe.include, ","),
+		`--aptopt=Acquire::Languages "none"`, `--aptopt=APT::Install-Recommends "false"`,
+		// apt gives dpkg a path of its own, on which what the hooks put in front
+		// would not be found.
+		`--aptopt=DPkg::Path "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"`,
+		"--dpkgopt=force-unsafe-io",
+	}
+	for _, dir := range []string{"doc", "man", "info", "locale", "lintian"} {
+		a = append(a, "--dpkgopt=path-exclude=/usr/share/"+dir+"/*")
+	}
+	if merged != "" {
+		// Merging /usr afterwards, with the usrmerge package, is slow.
+		a = append(a, "--hook-dir="+merged)
+	}
+	// Byte code is made at the end, or when it is needed.
+	const noCompile = `for b in py3compile py3clean; do printf '#!/bin/sh\nexit 0\n' > "$1/usr/local/bin/$b"; chmod 755 "$1/usr/local/bin/$b"; done`
+	a = append(a, "--essential-hook="+noCompile)
+	if foreign {
+		a = append(a, "--extract-hook="+path.Join(hooks, "native-in.sh"), "--essential-hook="+path.Join(hooks, "native-essential.sh"),
+			"--customize-hook="+path.Join(hooks, "native-out.sh"))
+	}
+	if p.recipe.hook != "" {
+		a = append(a, fmt.Sprintf(`--customize-hook=%s "$1" %s %s`, path.Join(hooks, p.recipe.hook), p.arch.In(repo.RPM), p.suite))
+	}
+	a = append(a, "--customize-hook="+path.Join(hooks, "common.sh"), p.suite, "-")
+	if sources != "" {
+		a = append(a, sources)
+	}
+	return a
+}
+
+// key names the content of a recipe: another recipe gives another key. It does
+// not cover the versions of Debian's packages.
+func (p plan) key() (string, error) {
+	h := sha256.New()
+	// The argv for a foreign architecture names every hook.
+	for _, a := range p.argv("hooks", "merged", true, "") {
+		fmt.Fprintf(h, "%q\n", a)
+	}
+	fmt.Fprintf(h, "config %q\n", configEnv())
+	names, err := fs.Glob(recipeFiles, "recipes/*")
+	if err != nil {
+		return "", fmt.Errorf("recipes: %w", err)
+	}
+	slices.Sort(names)
+	for _, n := range names {
+		f, err := recipeFiles.Open(n)
+		if err != nil {
+			return "", fmt.Errorf("recipes: %w", err)
+		}
+		fmt.Fprintf(h, "file %q\n", n)
+		_, err = io.Copy(h, f)
+		f.Close()
+		if err != nil {
+			return "", fmt.Errorf("recipes: %w", err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))[:16], nil
+}

@@ -1,0 +1,106 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// The engines that can be asked for by name.
+const (
+	// Auto is the first that answers: what DOCKER_HOST names, Docker's socket,
+	// Podman's.
+	Auto = "auto"
+	// DockerName is what DOCKER_HOST names, or Docker's own socket.
+	DockerName = "docker"
+	// PodmanName is Podman by its Docker-compatible socket: the user's, or the
+	// machine's.
+	PodmanName = "podman"
+	// NoneName is no engine: whatever needs one is blocked.
+	NoneName = "none"
+)
+
+// Names returns the engines that can be asked for.
+func Names() []string { return []string{Auto, DockerName, PodmanName, NoneName} }
+
+// Closer is an engine that holds connections.
+type Closer interface{ Close() error }
+
+// Open returns the engine of that name, after it has answered. It fails with
+// an [UnknownError] for a name that is not among [Names], with [ErrNone] for
+// "none", and with an [UnavailableError] for an engine that does not answer.
+func Open(ctx context.Context, name string) (Engine, Info, error) {
+	switch name {
+	case NoneName:
+		return nil, Info{}, ErrNone
+	case DockerName:
+		d, err := NewDocker("")
+		if err != nil {
+			return nil, Info{}, err
+		}
+		return answered(ctx, d)
+	case PodmanName:
+		return openPodman(ctx)
+	case Auto, "":
+		return openAuto(ctx)
+	}
+	return nil, Info{}, &UnknownError{Name: name}
+}
+
+func answered(ctx context.Context, d *Docker) (Engine, Info, error) {
+	info, err := d.Info(ctx)
+	if err != nil {
+		return nil, Info{}, errors.Join(err, d.Close())
+	}
+	return d, info, nil
+}
+
+func openAuto(ctx context.Context) (Engine, Info, error) {
+	e, info, docker := Open(ctx, DockerName)
+	if docker == nil {
+		return e, info, nil
+	}
+	if os.Getenv("DOCKER_HOST") != "" {
+		return nil, Info{}, docker // the user's choice is not passed over
+	}
+	e, info, podman := openPodman(ctx)
+	if podman == nil {
+		return e, info, nil
+	}
+	return nil, Info{}, &UnavailableError{
+		Engine: Auto, Err: fmt.Errorf("neither docker nor podman answers: %w", errors.Join(docker, podman)),
+		Hint: "'images/setup.sh docker' starts Docker",
+	}
+}
+
+func openPodman(ctx context.Context) (Engine, Info, error) {
+	const hint = "start it with 'systemctl --user start podman.socket'"
+	var errs []error
+	for _, socket := range podmanSockets() {
+		if _, err := os.Stat(socket); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		d, err := newDocker(PodmanName, "unix://"+socket, hint)
+		if err != nil {
+			return nil, Info{}, err
+		}
+		e, info, err := answered(ctx, d)
+		if err == nil {
+			return e, info, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, Info{}, &UnavailableError{Engine: PodmanName, Err: errors.Join(errs...), Hint: hint}
+}
+
+// podmanSockets returns where Podman listens: podman-system-service(1).
+func podmanSockets() []string {
+	var s []string
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		s = append(s, filepath.Join(dir, "podman", "podman.sock"))
+	}
+	return append(s, "/run/podman/podman.sock")
+}

@@ -1,0 +1,134 @@
+package guest
+
+import (
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/pkgverify/images"
+)
+
+// dnf is the guest of dnf 4 and rpm.
+type dnf struct{}
+
+// disableExcludes lifts the exclude= line of the documented set-up, which
+// keeps the packages from being upgraded by accident.
+const disableExcludes = "--disableexcludes=" + Name
+
+// queryFormat separates name, epoch:version-release, architecture and
+// repository by blanks, which none of them can hold.
+const queryFormat = "%{name} %{epoch}:%{version}-%{release} %{arch} %{repoid}"
+
+// Setup implements [Guest]: a .repo file (dnf.conf(5)) with the verification of
+// packages (gpgcheck) and metadata (repo_gpgcheck), by the repository's own
+// key, which dnf itself fetches.
+func (dnf) Setup(s Source) (Setup, error) {
+	if err := s.check(); err != nil {
+		return Setup{}, err
+	}
+	// dnf expands $variables and %-sequences of its own: a URL never has a "$"
+	// that is not encoded.
+	if strings.Contains(s.URL, "$") {
+		return Setup{}, fmt.Errorf("set up dnf for %s: write \"$\" as %%24", s.URL)
+	}
+	conf := "[" + Name + "]\nname=" + Name + "\nbaseurl=" + s.URL + "\nenabled=1\ngpgcheck=1\nrepo_gpgcheck=1\n" +
+		"gpgkey=" + s.URL + "repodata/repomd.xml.key\nexclude=" + strings.Join(s.Packages, " ") + "\n"
+	path := "/etc/yum.repos.d/" + Name + ".repo"
+	return Setup{
+		Files:    []File{{Path: path, Data: []byte(conf), Mode: 0o644, Shell: heredoc(path, conf)}},
+		Commands: []Command{{Argv: []string{"dnf", "-y", "makecache"}, Env: locale()}},
+	}, nil
+}
+
+// List implements [Guest]: once all versions, once the latest of each name.
+func (dnf) List(s Source) Listing {
+	// "dnf -C" answers from the cache that makecache has verified.
+	query := func(more ...string) Command {
+		argv := []string{"dnf", "-q", "-C", "repoquery", "--repo", Name, disableExcludes, "--qf", queryFormat}
+		return Command{Argv: append(append(argv, more...), s.Packages...), Env: locale()}
+	}
+	return Listing{
+		Commands: []Command{query(), query("--latest-limit=1")},
+		Read: func(out []string) ([]images.Offer, map[string]string, error) {
+			if len(out) != 2 {
+				return nil, nil, fmt.Errorf("dnf repoquery: want two outputs, got %d", len(out))
+			}
+			offers, err := ParseRepoquery(out[0])
+			if err != nil {
+				return nil, nil, err
+			}
+			latest, err := ParseRepoquery(out[1])
+			if err != nil {
+				return nil, nil, err
+			}
+			candidates := map[string]string{}
+			for _, o := range latest {
+				candidates[o.Package] = o.Version
+			}
+			return offers, candidates, nil
+		},
+	}
+}
+
+// InstallLatest implements [Guest].
+func (dnf) InstallLatest(s Source) Installation {
+	install := []string{"dnf", "-y", "install", disableExcludes, "--setopt=install_weak_deps=False"}
+	query := []string{"rpm", "-q", "--qf", `%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE} %{ARCH}\n`}
+	return Installation{
+		Command: Command{Argv: append(install, s.Packages...), Env: locale()},
+		Query:   Command{Argv: append(query, s.Packages...), Env: locale()},
+		Read:    ParseRPMQuery,
+	}
+}
+
+// ParseRepoquery reads what dnf repoquery prints in queryFormat. An epoch of 0
+// is left out of the version, as rpm does.
+func ParseRepoquery(text string) ([]images.Offer, error) {
+	all, err := lines(text)
+	if err != nil {
+		return nil, fmt.Errorf("dnf repoquery: %w", err)
+	}
+	var offers []images.Offer
+	for i, l := range all {
+		if l == "" || isDNFNotice(l) {
+			continue
+		}
+		f := strings.Fields(l)
+		if len(f) != 4 || !ValidPackage(f[0]) || !strings.Contains(f[1], ":") {
+			return nil, fmt.Errorf("dnf repoquery: line %d: want name, version, architecture and repository, got %q", i+1, l)
+		}
+		offers = append(offers, images.Offer{Package: f[0], Version: strings.TrimPrefix(f[1], "0:"), Arch: f[2], Origin: f[3]})
+	}
+	return offers, nil
+}
+
+// isDNFNotice reports whether a line is one of dnf's own messages, which it
+// prints among the answer even with -q.
+func isDNFNotice(l string) bool {
+	for _, p := range []string{"Last metadata expiration check:", "Warning:", "Error:", "No read/execute access"} {
+		if strings.HasPrefix(l, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseRPMQuery reads what rpm -q prints of each package. A package that the
+// database does not have gives a line of its own, which is passed over.
+func ParseRPMQuery(text string) ([]images.Installed, error) {
+	all, err := lines(text)
+	if err != nil {
+		return nil, fmt.Errorf("rpm -q: %w", err)
+	}
+	var got []images.Installed
+	for i, l := range all {
+		if l == "" || strings.HasPrefix(l, "package ") && strings.HasSuffix(l, " is not installed") {
+			continue
+		}
+		f := strings.Fields(l)
+		if len(f) != 3 || !strings.Contains(f[1], ":") {
+			return nil, fmt.Errorf("rpm -q: line %d: want name, version and architecture, got %q", i+1, l)
+		}
+		got = append(got, images.Installed{Package: f[0], Version: strings.TrimPrefix(f[1], "0:"), Arch: f[2], Status: "installed"})
+	}
+	return got, nil
+}
