@@ -62,7 +62,7 @@ func newSigner(t *testing.T, name string) signer {
 	}
 	s := signer{t, home}
 	t.Cleanup(func() {
-		_ = exec.Command("gpgconf", "--homedir", home, "--kill", "all").Run()
+		_ = exec.CommandContext(t.Context(), "gpgconf", "--homedir", home, "--kill", "all").Run()
 		_ = os.RemoveAll(home)
 	})
 	s.gpg("--quick-gen-key", "--passphrase", "", name+" <"+name+"@example.org>", "rsa2048", "sign", "never")

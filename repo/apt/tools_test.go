@@ -2,6 +2,7 @@ package apt
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -35,7 +36,7 @@ func talk(t testing.TB, dir string, stdin []byte, name string, args ...string) (
 	if err != nil {
 		t.Fatalf("install %s (make deps)", name)
 	}
-	cmd := exec.Command(bin, args...)
+	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin, args...) // clean-up runs tools, too
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")
 	cmd.Stdin = bytes.NewReader(stdin)

@@ -23,7 +23,7 @@ func pack(t testing.TB, data []byte, tool string, args ...string) []byte {
 	if err != nil {
 		t.Fatalf("install %s (make deps)", tool)
 	}
-	cmd := exec.Command(bin, args...)
+	cmd := exec.CommandContext(t.Context(), bin, args...)
 	cmd.Stdin = bytes.NewReader(data)
 	var errs bytes.Buffer
 	cmd.Stderr = &errs

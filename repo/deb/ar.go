@@ -79,7 +79,7 @@ func (a *archive) next() (*member, error) {
 	m := &member{a: a, offset: a.src.n}
 	head := make([]byte, ar.HEADER_BYTE_SIZE)
 	switch n, err := io.ReadFull(a.src, head); {
-	case err == io.EOF:
+	case errors.Is(err, io.EOF):
 		return nil, io.EOF
 	case err != nil:
 		return nil, &repo.FormatError{Where: fmt.Sprintf("offset %d", m.offset), Text: fmt.Sprintf("truncated ar header: %d bytes of %d", n, len(head))}
@@ -140,7 +140,7 @@ func (m *member) Read(p []byte) (int, error) {
 	}
 	n, err := m.body.Read(p)
 	m.left -= int64(n)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = nil
 		if m.left > 0 {
 			err = m.refuse(nil, "truncated: %d of %d bytes are missing", m.left, m.size)

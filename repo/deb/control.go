@@ -3,6 +3,7 @@ package deb
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"path"
@@ -31,7 +32,7 @@ func readControl(p *Package, m *member) ([]string, error) {
 	tr := tar.NewReader(blocks)
 	for n := 0; ; n++ {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -104,10 +105,10 @@ func finish(p *Package, m *member, z *source) error {
 			hidden = true
 			p.fault(m.where(), "data after the end of the tar archive, which dpkg does not see")
 		}
-		if err == io.EOF && z.n%block != 0 {
+		if errors.Is(err, io.EOF) && z.n%block != 0 {
 			return m.refuse(nil, "truncated tar archive: its %d bytes are not blocks of %d", z.n, block)
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

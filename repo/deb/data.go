@@ -2,6 +2,7 @@ package deb
 
 import (
 	"archive/tar"
+	"errors"
 	"io"
 	"io/fs"
 	"path"
@@ -27,7 +28,7 @@ func readData(p *Package, m *member, conffiles []string) error {
 	tr := tar.NewReader(blocks)
 	for n := 0; ; n++ {
 		h, err := tr.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -90,7 +90,7 @@ func readPackage(a *archive) (*Package, error) {
 	var conffiles []string
 	for want := stageFormat; ; {
 		m, err := a.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			if want != stageDone {
 				return nil, a.refuse("no member %s", want)
 			}
@@ -183,7 +183,7 @@ func (m *member) wrap(err error) error {
 		}
 		return &repo.FormatError{Where: strings.TrimSuffix(m.where()+", "+fe.Where, ", "), Text: fe.Text, Err: fe.Err}
 	}
-	if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return m.refuse(nil, "truncated")
 	}
 	return m.refuse(err, "bad tar archive")

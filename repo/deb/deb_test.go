@@ -27,7 +27,7 @@ func tool(t testing.TB, name string, args ...string) string {
 	if err != nil {
 		t.Fatalf("install %s (make deps)", name)
 	}
-	cmd := exec.Command(bin, args...)
+	cmd := exec.CommandContext(t.Context(), bin, args...)
 	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8", "TZ=UTC")
 	var errs bytes.Buffer
 	cmd.Stderr = &errs
@@ -292,8 +292,8 @@ func TestContainer(t *testing.T) {
 			if err := os.WriteFile(name, tc.in, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			ctl, ctlErr := exec.Command("dpkg-deb", "--control", name, t.TempDir()).CombinedOutput()
-			dat, datErr := exec.Command("dpkg-deb", "--extract", name, t.TempDir()).CombinedOutput()
+			ctl, ctlErr := exec.CommandContext(t.Context(), "dpkg-deb", "--control", name, t.TempDir()).CombinedOutput()
+			dat, datErr := exec.CommandContext(t.Context(), "dpkg-deb", "--extract", name, t.TempDir()).CombinedOutput()
 			if dpkgErr := errors.Join(ctlErr, datErr); (dpkgErr == nil) != (err == nil) {
 				t.Errorf("Read: %v; dpkg-deb: %v %s%s", err, dpkgErr, ctl, dat)
 			}

@@ -37,7 +37,7 @@ func TestParseAgreesWithDpkg(t *testing.T) {
 	bin := dpkg(t)
 	for _, s := range parseCases() {
 		v, err := Parse(s)
-		out, dpkgErr := exec.Command(bin, "--validate-version", "--", s).CombinedOutput()
+		out, dpkgErr := exec.CommandContext(t.Context(), bin, "--validate-version", "--", s).CombinedOutput()
 		if (err == nil) != (dpkgErr == nil) {
 			t.Errorf("Parse(%q) = %+v, %v; dpkg says %v %s", s, v, err, dpkgErr, out)
 		}
@@ -99,7 +99,7 @@ func TestCompareAgreesWithDpkg(t *testing.T) {
 		}
 		// dpkg itself keeps long numbers apart by their digits, as Compare does.
 		word := map[string]string{"<": "lt-nl", "=": "eq"}[op]
-		if err := exec.Command(bin, "--compare-versions", a, word, b).Run(); err != nil {
+		if err := exec.CommandContext(t.Context(), bin, "--compare-versions", a, word, b).Run(); err != nil {
 			t.Errorf("row %q: dpkg disagrees: %v", strings.TrimSpace(line), err)
 		}
 	}

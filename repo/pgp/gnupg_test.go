@@ -1,8 +1,8 @@
 package pgp_test
 
 import (
-	"context"
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -53,7 +53,7 @@ func newGnuPG(t *testing.T) *gnupg {
 // gpg runs gpg and returns its output.
 func (g *gnupg) gpg(stdin []byte, args ...string) []byte {
 	g.t.Helper()
-	cmd := exec.Command("gpg", append([]string{
+	cmd := exec.CommandContext(g.t.Context(), "gpg", append([]string{
 		"--homedir", g.home, "--batch", "--yes", "--no-tty", "--quiet",
 		"--pinentry-mode", "loopback", "--passphrase", "", "--trust-model", "always",
 	}, args...)...)
@@ -152,7 +152,7 @@ func (g *gnupg) gpgv(ring, sig, data []byte) []oracle {
 			g.t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("gpgv", "--homedir", g.home, "--status-fd", "1",
+	cmd := exec.CommandContext(g.t.Context(), "gpgv", "--homedir", g.home, "--status-fd", "1",
 		"--keyring", filepath.Join(dir, "ring.gpg"), filepath.Join(dir, "sig"), filepath.Join(dir, "data"))
 	out, err := cmd.Output()
 	if err != nil && len(out) == 0 {

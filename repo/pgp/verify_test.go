@@ -193,7 +193,7 @@ func againstSQV(t *testing.T, ring []byte, f *fixture) {
 						t.Fatal(err)
 					}
 				}
-				out, err := exec.Command(sqv, "--keyring", filepath.Join(dir, "ring"), filepath.Join(dir, "sig"), filepath.Join(dir, "data")).Output()
+				out, err := exec.CommandContext(t.Context(), sqv, "--keyring", filepath.Join(dir, "ring"), filepath.Join(dir, "sig"), filepath.Join(dir, "data")).Output()
 				got := verdicts(t, ring, sig, d)[0]
 				if (err == nil) != (got.Verdict == repo.Good) {
 					t.Errorf("%s, text %v: sqv: %v, got %+v", name, text, err, got)
