@@ -1,0 +1,215 @@
+package verify
+
+import (
+	"fmt"
+	"runtime/debug"
+	"slices"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/repo"
+)
+
+// Suite is how deep a check looks.
+type Suite string
+
+// The suites, shallow to deep.
+const (
+	Metadata Suite = "metadata"
+	Packages Suite = "packages"
+	Install  Suite = "install"
+)
+
+// Suites returns all suites, shallow to deep.
+func Suites() []Suite { return []Suite{Metadata, Packages, Install} }
+
+// Need is a group of facts without which a check cannot ask its question.
+type Need int
+
+const (
+	// NeedRoot: the signed root (Release or repomd.xml) was read.
+	NeedRoot Need = iota + 1
+	// NeedIndex: the list of packages was read.
+	NeedIndex
+)
+
+// Facts are what a repository check is a function of.
+type Facts struct {
+	*repo.Repository
+	// Siblings are the repositories of the same channel and minor in the other
+	// formats of the plan, for checks that compare them.
+	Siblings []*repo.Repository
+}
+
+// Check is one rule of the catalogue. Exactly one of Repository and Cell is set.
+type Check struct {
+	// ID is stable: reports, known-issues files and TestGrid rows use it.
+	ID    string
+	Title string
+	Suite Suite
+	// Severity is what a violation does to the run.
+	Severity Severity
+	// Formats it applies to.
+	Formats []repo.Format
+	Needs   []Need
+	// Doc says what it asks, why, the incident behind it, and what to do when
+	// it fails.
+	Doc string
+	// WithSiblings says that Facts.Siblings must be there.
+	WithSiblings bool
+	// Repository asks of a crawl's facts; no finding means all is right.
+	Repository func(*Expectation, *Facts) []Finding
+	// Cell asks of a container cell's facts.
+	Cell func(*CellExpectation, *images.CellFacts) []Finding
+}
+
+// Applies reports whether c has anything to ask of the format.
+func (c *Check) Applies(f repo.Format) bool { return slices.Contains(c.Formats, f) }
+
+// OnRepository runs c on the facts of a crawl.
+func (c *Check) OnRepository(e *Expectation, r *Facts) Result {
+	res := Result{Check: c.ID, Severity: c.Severity, Target: e.Target.Name()}
+	if !c.Applies(e.Target.Format) {
+		res.Status = NotApplicable
+		return res
+	}
+	if blocked, why := unmet(c.Needs, r.Repository); why != "" {
+		res.Status, res.Message = Skipped, why
+		if blocked {
+			res.Status = Blocked
+		}
+		return res
+	}
+	res.Findings = guarded(func() []Finding { return c.Repository(e, r) })
+	res.settle(c)
+	return res
+}
+
+// OnCell runs c on the facts of a container cell.
+func (c *Check) OnCell(e *CellExpectation, f *images.CellFacts) Result {
+	res := Result{Check: c.ID, Severity: c.Severity, Target: e.Target.Name(), Cell: e.Cell.ID}
+	if f.Blocked != nil {
+		res.Status, res.Message = Blocked, f.Blocked.String()
+		return res
+	}
+	res.Findings = guarded(func() []Finding { return c.Cell(e, f) })
+	for i := range res.Findings {
+		s := &res.Findings[i].Subject
+		s.Cell, s.Distro = e.Cell.ID, e.Cell.Distro
+		if s.Arch == "" {
+			s.Arch = e.Cell.Arch.In(e.Target.Format)
+		}
+	}
+	res.settle(c)
+	return res
+}
+
+// settle derives the status from the findings.
+func (r *Result) settle(c *Check) {
+	r.Status = Pass
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Status == "" {
+			f.Status = Fail
+		}
+		if f.Status == Fail && c.Severity == Warning {
+			f.Status = Warn
+		}
+		r.Status = r.Status.Worse(f.Status)
+	}
+}
+
+// guarded turns a panic of a check into a blocked finding: a harness that
+// breaks must not say that all is well, nor that the repository is wrong.
+func guarded(run func() []Finding) (findings []Finding) {
+	defer func() {
+		if p := recover(); p != nil {
+			findings = append(findings, Finding{
+				Status:   Blocked,
+				Message:  fmt.Sprintf("the check itself broke: %v", p),
+				Evidence: []string{string(debug.Stack())},
+				Hint:     "report this as a bug of pkgverify, with report.json",
+			})
+		}
+	}()
+	return run()
+}
+
+// unmet returns why the facts that a check needs are missing, "" if they are
+// there, and whether that means that nobody could tell.
+func unmet(needs []Need, r *repo.Repository) (blocked bool, why string) {
+	for _, n := range needs {
+		p, reporter := missing(n, r)
+		if p == nil {
+			continue
+		}
+		if p.Is(repo.Unreachable) {
+			return true, p.String()
+		}
+		return false, fmt.Sprintf("not asked, see %s: %s", reporter, p)
+	}
+	return false, ""
+}
+
+// missing returns why the facts of n are not there, and the check that reports
+// it; nil when they are there.
+func missing(n Need, r *repo.Repository) (*repo.Problem, string) {
+	switch n {
+	case NeedRoot:
+		return missingRoot(r)
+	case NeedIndex:
+		if p, by := missingRoot(r); p != nil {
+			return p, by
+		}
+		return missingIndex(r)
+	}
+	panic(fmt.Sprintf("unknown need %d", n))
+}
+
+func missingRoot(r *repo.Repository) (*repo.Problem, string) {
+	switch {
+	case r.Apt != nil && r.Apt.Root() != nil, r.RPM != nil && r.RPM.Repomd != nil:
+		return nil, ""
+	case r.Apt != nil:
+		p := r.Apt.InRelease.Problem
+		if p.Is(repo.Absent) && !r.Apt.Release.OK() {
+			p = r.Apt.Release.Problem
+		}
+		return orUnread(p), "apt-release-present"
+	case r.RPM != nil:
+		return orUnread(r.RPM.RepomdFile.Problem), "rpm-repomd-present"
+	}
+	return &repo.Problem{Kind: repo.Unreachable, Text: "the target was not crawled"}, ""
+}
+
+func missingIndex(r *repo.Repository) (*repo.Problem, string) {
+	var indexes []repo.Index
+	kind, reporter := "Packages", "apt-index-checksums"
+	if r.Apt != nil {
+		indexes = r.Apt.Indexes
+	} else {
+		indexes, kind, reporter = r.RPM.Indexes, "primary", "rpm-index-checksums"
+	}
+	var first *repo.Problem
+	for _, x := range indexes {
+		if IsPackageIndex(x) {
+			if x.Parsed {
+				return nil, ""
+			}
+			if first == nil || x.Problem.Is(repo.Unreachable) {
+				first = x.Problem
+			}
+		}
+	}
+	if first == nil {
+		first = &repo.Problem{Kind: repo.Absent, Text: "no " + kind + " is listed"}
+	}
+	return first, reporter
+}
+
+// orUnread returns p, or a problem that says that nothing was read.
+func orUnread(p *repo.Problem) *repo.Problem {
+	if p == nil {
+		return &repo.Problem{Kind: repo.Malformed, Text: "its signed text does not parse"}
+	}
+	return p
+}

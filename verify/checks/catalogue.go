@@ -1,0 +1,35 @@
+package checks
+
+import (
+	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// Catalogue returns every check in the order in which it is run and reported.
+func Catalogue() []verify.Check {
+	return []verify.Check{
+		aptReleasePresent(),
+		aptIndexChecksums(),
+		aptPackagesWellformed(),
+		rpmRepomdPresent(),
+		rpmIndexChecksums(),
+		rpmPrimaryWellformed(),
+		aptReleaseSigned(),
+		rpmRepomdSigned(),
+		keyPublished(),
+		keyCurrent(),
+		packagesPublished(),
+		channelPolicy(),
+		minorPolicy(),
+		packageChecksums(),
+		packageMatchesIndex(),
+		rpmPackageSigned(),
+		installSetup(),
+		installList(),
+		installLatest(),
+		installVersions(),
+	}
+}
+
+func debOnly() []repo.Format { return []repo.Format{repo.Deb} }
+func rpmOnly() []repo.Format { return []repo.Format{repo.RPM} }

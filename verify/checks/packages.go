@@ -1,0 +1,170 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// KEP-1731, Test Plan: "assert that all published packages have the expected
+// checksums".
+func packageChecksums() verify.Check {
+	return verify.Check{
+		ID:       "package-checksums",
+		Title:    "each package file has the size and hashes that the index gives it",
+		Suite:    verify.Packages,
+		Severity: verify.Error,
+		Formats:  repo.Formats(),
+		Needs:    []verify.Need{verify.NeedIndex},
+		Doc: `Asks that each package file is served, and that its bytes have the size and every hash that the index gives.
+
+Why: package managers refuse a file that differs. It happens when a package is built again under the same name, when a mirror or CDN keeps an old copy, or when an upload was cut short.
+
+When it fails: the evidence says whether the package is a whole one (then index and file are of different builds: publish again, purge the CDN) or damaged (upload again).`,
+		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {
+			return each(r, func(p repo.Package) []verify.Finding {
+				a := p.Artifact
+				f := verify.Finding{Hint: "upload the file that the index means, or make and sign the index again"}
+				switch {
+				case a.Problem.Is(repo.Absent):
+					f.Hint = "upload the file, or wait for the mirror"
+					return []verify.Finding{verify.Problemf(a.Problem, f, "a package that the index lists is not there")}
+				case a.Problem.Is(repo.Unreachable):
+					f.Hint = "run again"
+					return []verify.Finding{verify.Problemf(a.Problem, f, "package files could not be fetched")}
+				case a.Problem != nil:
+					return []verify.Finding{verify.Problemf(a.Problem, f, "a package file cannot be read")}
+				}
+				if !differs(&f, p.Claim, a.Content) {
+					return nil
+				}
+				f.Message = "a package file is not what the index says"
+				f.Evidence = append(f.Evidence, nature(p))
+				return []verify.Finding{f}
+			})
+		},
+	}
+}
+
+// nature says what a file with the wrong bytes is.
+func nature(p repo.Package) string {
+	a := p.Artifact
+	if a.Inside != nil {
+		return "the file is damaged: " + a.Inside.String()
+	}
+	for _, s := range a.Signatures {
+		if s.Verdict == repo.Bad {
+			return "the file is damaged: " + describeSignature(s)
+		}
+	}
+	name, _ := a.Fields.Get("Package")
+	if name == "" {
+		name, _ = a.Fields.Get("name")
+	}
+	version, _ := a.Fields.Get("Version")
+	return strings.TrimSpace(fmt.Sprintf("the file can be read as a package: %s %s", name, version))
+}
+
+// dpkg-scanpackages(1): "the contents of its control file [...] are put into
+// the index"; createrepo_c copies the rpm header into primary.xml.
+func packageMatchesIndex() verify.Check {
+	return verify.Check{
+		ID:       "package-matches-index",
+		Title:    "the control file or rpm header says what the index says",
+		Suite:    verify.Packages,
+		Severity: verify.Error,
+		Formats:  repo.Formats(),
+		Needs:    []verify.Need{verify.NeedIndex},
+		Doc: `Asks that each package can be read, and that its control file (deb) or header (rpm) says the same as its entry in the index: name, version, architecture, dependencies and the rest.
+
+Why: the package manager chooses and solves by the index, and installs by the package. Where they differ, it installs something else than it said, or fails half way.
+
+When it fails: make the index again from the files that are published, and sign it.`,
+		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {
+			return each(r, func(p repo.Package) []verify.Finding {
+				a := p.Artifact
+				if !a.OK() || !p.Claim.Fits(a.Content) {
+					return nil // package-checksums reports it; there is nothing to compare
+				}
+				f := verify.Finding{Hint: "make the index again from the published files, and sign it"}
+				if a.Inside != nil {
+					f.Message, f.Got = "a package cannot be read", a.Inside.String()
+					f.Want = "a well-formed " + string(r.Target.Format) + " file"
+					f.Hint = "build the package again; it was published broken"
+					return []verify.Finding{f}
+				}
+				var found []verify.Finding
+				for _, p := range a.Faults {
+					g := f
+					g.Message, g.Got = "a package contradicts itself", p.String()
+					found = append(found, g)
+				}
+				for _, d := range differences(r.Target.Format, p.Fields, a.Fields) {
+					g := f
+					g.Message = "package and index differ in " + d.name
+					g.Want, g.Got = d.index+" (index)", d.file+" (package)"
+					found = append(found, g)
+				}
+				return found
+			})
+		},
+	}
+}
+
+type difference struct{ name, index, file string }
+
+// differences compares the fields that decide what is installed. Section and
+// Priority are left out: an archive may override them (dpkg-scanpackages(1)).
+func differences(format repo.Format, index, file repo.Fields) []difference {
+	var names []string
+	if format == repo.Deb {
+		names = []string{
+			"Package", "Version", "Architecture", "Source", "Maintainer", "Installed-Size", "Essential", "Protected", "Multi-Arch",
+			"Pre-Depends", "Depends", "Recommends", "Suggests", "Enhances", "Breaks", "Conflicts", "Replaces", "Provides",
+			"Built-Using", "Homepage", "Description",
+		}
+	} else {
+		for _, x := range index {
+			if x.Name != "location-base" {
+				names = append(names, x.Name)
+			}
+		}
+	}
+	var out []difference
+	for _, name := range names {
+		want, _ := index.Get(name)
+		got, _ := file.Get(name)
+		if name == "Description" {
+			want, got = synopses(want, got)
+		}
+		if want != got {
+			out = append(out, difference{name, quote(want), quote(got)})
+		}
+	}
+	return out
+}
+
+// synopses cuts both descriptions to their first line where the index holds
+// only that: apt-ftparchive may leave the long text to Translation files.
+func synopses(index, file string) (string, string) {
+	if strings.Contains(index, "\n") {
+		return index, file
+	}
+	first, _, _ := strings.Cut(file, "\n")
+	return index, first
+}
+
+// maxQuoted bounds a value in a message.
+const maxQuoted = 200
+
+func quote(s string) string {
+	if s == "" {
+		return "nothing"
+	}
+	if len(s) > maxQuoted {
+		s = s[:maxQuoted] + "..."
+	}
+	return fmt.Sprintf("%q", s)
+}

@@ -1,0 +1,127 @@
+package checks
+
+import (
+	"fmt"
+
+	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/repopath"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// Debian Wiki, "RepositoryFormat", "Packages indices": the mandatory fields are
+// Package, Version, Architecture, Filename, Size and the checksums; "Filename
+// [...] path relative to the base directory of the repository".
+func aptPackagesWellformed() verify.Check {
+	return verify.Check{
+		ID:       "apt-packages-wellformed",
+		Title:    "the stanzas of Packages parse, are complete, and do not contradict each other",
+		Suite:    verify.Metadata,
+		Severity: verify.Error,
+		Formats:  debOnly(),
+		Needs:    []verify.Need{verify.NeedRoot},
+		Doc: `Asks that every stanza of Packages parses and has the required fields, that no two different packages share name, version and architecture, and that every Filename stays inside the repository.
+
+Why: apt drops a stanza it cannot read, takes one of two that contradict each other, and installs bytes that nobody meant.
+
+When it fails: the message names the line. Run dpkg-scanpackages again over the published tree and sign again; find out which tool wrote the stanza.`,
+		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {
+			return wellformed(r.Apt.Indexes, r.Packages, "stanza")
+		},
+	}
+}
+
+// createrepo_c's primary.xml: each package has name, arch, version, checksum
+// (the pkgid), size and location.
+func rpmPrimaryWellformed() verify.Check {
+	return verify.Check{
+		ID:       "rpm-primary-wellformed",
+		Title:    "the packages of primary parse, are complete, and do not contradict each other",
+		Suite:    verify.Metadata,
+		Severity: verify.Error,
+		Formats:  rpmOnly(),
+		Needs:    []verify.Need{verify.NeedRoot},
+		Doc: `Asks that every package of primary.xml parses and has the required elements, that no two different packages share name, epoch, version, release and architecture, and that every location stays inside the repository.
+
+Why: dnf and zypper give up on XML they cannot read, and take one of two packages that contradict each other.
+
+When it fails: the message names the line. Run createrepo_c again over the published tree and sign again.`,
+		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {
+			return wellformed(r.RPM.Indexes, r.Packages, "package element")
+		},
+	}
+}
+
+// wellformed judges the entries of the package indexes.
+func wellformed(indexes []repo.Index, packages []repo.Package, entry string) []verify.Finding {
+	var found []verify.Finding
+	for _, x := range indexes {
+		if !verify.IsPackageIndex(x) {
+			continue
+		}
+		f := verify.Finding{Subject: verify.Subject{File: x.Path}, URL: x.URL,
+			Hint: "make the index again from the packages, and sign it again"}
+		if x.Problem.Is(repo.Malformed) && len(judgeIndex(x)) == 0 {
+			found = append(found, fileProblem(f, x.Problem))
+		}
+		if x.FaultCount == 0 || !x.Parsed {
+			continue
+		}
+		f.Message = fmt.Sprintf("%s has %d bad %s(s); clients do not see them", x.Path, x.FaultCount, entry)
+		for i, p := range x.Faults {
+			if i == maxListed {
+				break
+			}
+			f.Evidence = append(f.Evidence, p.String())
+		}
+		f.Got = x.Faults[0].String()
+		found = append(found, f)
+	}
+	return append(found, contradictions(packages)...)
+}
+
+// contradictions finds packages under one name, version and architecture that
+// are not the same file, and paths that lead out of the repository.
+func contradictions(packages []repo.Package) []verify.Finding {
+	type identity struct{ name, version, arch string }
+	first := make(map[identity]repo.Package, len(packages))
+	var found []verify.Finding
+	for _, p := range packages {
+		if _, err := repopath.Clean(p.Path); err != nil {
+			found = append(found, verify.Finding{
+				Subject:  verify.SubjectOf(p),
+				Message:  "the index names a file outside the repository",
+				Want:     "a path below the root",
+				Got:      fmt.Sprintf("%q", p.Path),
+				Evidence: []string{place(p), err.Error()},
+				Hint:     "treat the repository as tampered with until it is known how this entry came about",
+			})
+		}
+		id := identity{p.Name, p.Version, p.Arch}
+		earlier, seen := first[id]
+		if !seen {
+			first[id] = p
+			continue
+		}
+		if earlier.Claim.Size != p.Claim.Size || !sameDigests(earlier.Claim.Digests, p.Claim.Digests) {
+			found = append(found, verify.Finding{
+				Subject:  verify.SubjectOf(p),
+				Message:  fmt.Sprintf("two different packages are listed as %s", p),
+				Want:     "one package of that name, version and architecture",
+				Got:      fmt.Sprintf("%s (%d bytes) and %s (%d bytes)", earlier.Path, earlier.Claim.Size, p.Path, p.Claim.Size),
+				Evidence: []string{place(earlier), place(p)},
+				Hint:     "remove the one that was not meant to be published; never rebuild under the same version",
+			})
+		}
+	}
+	return found
+}
+
+func sameDigests(a, b repo.Digests) bool {
+	_, differ := a.Disagreement(b)
+	return !differ
+}
+
+// place says where the index lists p.
+func place(p repo.Package) string {
+	return fmt.Sprintf("%s line %d", p.Claim.By, p.Claim.Line)
+}

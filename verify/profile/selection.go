@@ -1,0 +1,397 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// Selection is what the user asked for, in the user's words.
+type Selection struct {
+	Channels []string
+	Minors   []string
+	// Versions are upstream versions that must be there; empty: the profile's
+	// marker decides.
+	Versions []string
+	// Expect, if not nil, replaces the profile's packages and versions.
+	Expect *ExpectFile
+	// BaseURL replaces the profile's; DebURL and RPMURL point at one repository.
+	BaseURL, DebURL, RPMURL string
+	// Formats, Arches, Packages, Distros and Suites narrow the plan; empty
+	// means all.
+	Formats  []string
+	Arches   []string
+	Packages []string
+	Distros  []string
+	Suites   []string
+	// InstallArches narrows the container cells only.
+	InstallArches []string
+	// Fingerprint replaces the profile's pinned key.
+	Fingerprint string
+	Now         time.Time
+}
+
+// minorForm is a minor version as users write it.
+var minorForm = regexp.MustCompile(`^v?([0-9]+\.[0-9]+)$`)
+
+// patchForm is what users write by mistake for a minor.
+var patchForm = regexp.MustCompile(`^v?([0-9]+\.[0-9]+)[.-]`)
+
+// planner collects every problem of a selection, so that the user sees all at
+// once.
+type planner struct {
+	profile  *Profile
+	sel      Selection
+	distros  []images.Distribution
+	problems []error
+}
+
+func (b *planner) bad(format string, args ...any) {
+	b.problems = append(b.problems, fmt.Errorf(format, args...))
+}
+
+// Plan makes the plan for a selection. Its error joins every problem of the
+// selection, one line each.
+func (p *Profile) Plan(sel Selection, checks []verify.Check, distros []images.Distribution) (*verify.Plan, error) {
+	b := &planner{profile: p, sel: sel, distros: distros}
+	channels := b.channels()
+	minors := b.minors()
+	formats := choose(b, "--format", sel.Formats, p.formats())
+	suites := choose(b, "--suite", sel.Suites, verify.Suites())
+	arches := b.arches("--arch", sel.Arches, p.arches())
+	installArches := b.arches("--install-arch", sel.InstallArches, p.arches())
+	packages := b.packages()
+	b.addresses(channels, minors, formats)
+	fingerprint := b.fingerprint()
+	versions := b.versions(channels, minors)
+
+	plan := &verify.Plan{Profile: p.Name, Minors: minors, Versions: versions}
+	for _, c := range checks {
+		if slices.Contains(suites, c.Suite) {
+			plan.Checks = append(plan.Checks, c)
+		}
+	}
+	for _, c := range channels {
+		plan.Channels = append(plan.Channels, c.Name)
+		for _, minor := range minors {
+			for _, f := range formats {
+				plan.Targets = append(plan.Targets, &verify.Expectation{
+					Target:      repo.Target{Format: f, Channel: c.Name, Minor: minor, URL: b.address(c, minor, f)},
+					Arches:      arches,
+					Packages:    b.expected(packages, c, minor, versions),
+					Pinned:      fingerprint,
+					KeyFiles:    p.Key.Paths[f],
+					KeyWarning:  time.Duration(p.Key.WarnDays) * 24 * time.Hour,
+					ChannelRule: verify.VersionRule{Title: c.Title, Match: c.versions, Own: c.own},
+					Marker:      b.marker(c, minor, versions),
+					Only:        b.sel.Packages,
+					OnlyArches:  narrowed(b.sel.Arches, arches),
+					Now:         sel.Now,
+				})
+			}
+		}
+	}
+	if slices.Contains(suites, verify.Install) {
+		b.cells(plan, formats, installArches)
+	}
+	return plan, errors.Join(b.problems...)
+}
+
+// formats returns the formats that the profile has, in the usual order.
+func (p *Profile) formats() []repo.Format {
+	return slices.DeleteFunc(repo.Formats(), func(f repo.Format) bool { return p.Layout[f] == "" })
+}
+
+func (p *Profile) arches() []repo.Arch {
+	var out []repo.Arch
+	for _, name := range p.Architectures {
+		a, _ := repo.ParseArch(name) // validate refused what is not known
+		out = append(out, a)
+	}
+	return out
+}
+
+// choose returns the values that were asked for, or all.
+func choose[T ~string](b *planner, flag string, asked []string, all []T) []T {
+	var out []T
+	for _, name := range asked {
+		if !slices.Contains(all, T(name)) {
+			b.bad("%s %q: there is %s%s", flag, name, join(all), nearest(name, all))
+		} else if !slices.Contains(out, T(name)) {
+			out = append(out, T(name))
+		}
+	}
+	if len(asked) == 0 {
+		return all
+	}
+	return out
+}
+
+func (b *planner) channels() []Channel {
+	var names []string
+	for _, c := range b.profile.Channels {
+		names = append(names, c.Name)
+	}
+	asked := b.sel.Channels
+	if len(asked) == 0 {
+		b.bad("--channel is missing: one or more of %s", join(names))
+	}
+	var out []Channel
+	for _, name := range asked {
+		c, ok := b.profile.Channel(name)
+		if !ok {
+			b.bad("--channel %q: profile %s has %s%s", name, b.profile.Name, join(names), nearest(name, names))
+			continue
+		}
+		if !slices.ContainsFunc(out, func(x Channel) bool { return x.Name == c.Name }) {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (b *planner) minors() []string {
+	if len(b.sel.Minors) == 0 {
+		b.bad("--minor is missing: write it as 1.26")
+	}
+	var out []string
+	for _, m := range b.sel.Minors {
+		if ok := minorForm.FindStringSubmatch(m); ok != nil {
+			if !slices.Contains(out, ok[1]) {
+				out = append(out, ok[1])
+			}
+		} else if patch := patchForm.FindStringSubmatch(m); patch != nil {
+			b.bad("--minor %q is a patch release; write --minor %s, with --versions %s for that release alone",
+				m, patch[1], strings.TrimPrefix(m, "v"))
+		} else {
+			b.bad("--minor %q is not a minor version; write it as 1.26", m)
+		}
+	}
+	return out
+}
+
+func (b *planner) arches(flag string, asked []string, all []repo.Arch) []repo.Arch {
+	if len(asked) == 0 {
+		return all
+	}
+	var out []repo.Arch
+	for _, name := range asked {
+		a, ok := repo.ParseArch(name)
+		switch {
+		case !ok:
+			b.bad("%s %q is no architecture; there is %s%s", flag, name, join(all), nearest(name, all))
+		case !slices.Contains(all, a):
+			b.bad("%s %q: profile %s has %s", flag, name, b.profile.Name, join(all))
+		case !slices.Contains(out, a):
+			out = append(out, a)
+		}
+	}
+	return out
+}
+
+// packages returns the packages in question: of --expect or the profile,
+// narrowed by --package.
+func (b *planner) packages() []Package {
+	all := b.profile.Packages
+	if b.sel.Expect != nil {
+		all = b.sel.Expect.packages(b.profile)
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Name)
+	}
+	wanted := choose(b, "--package", b.sel.Packages, names)
+	return slices.DeleteFunc(slices.Clone(all), func(p Package) bool { return !slices.Contains(wanted, p.Name) })
+}
+
+// addresses checks the addresses that were given.
+func (b *planner) addresses(channels []Channel, minors []string, formats []repo.Format) {
+	for _, x := range []struct {
+		flag, address string
+		format        repo.Format
+	}{{"--base-url", b.sel.BaseURL, ""}, {"--deb-url", b.sel.DebURL, repo.Deb}, {"--rpm-url", b.sel.RPMURL, repo.RPM}} {
+		if x.address == "" {
+			continue
+		}
+		if err := checkAddress(x.address); err != nil {
+			b.bad("%s %q: %w", x.flag, x.address, err)
+		}
+		if x.format == "" {
+			continue
+		}
+		if len(channels) > 1 || len(minors) > 1 {
+			b.bad("%s points at one repository: name one channel and one minor with it", x.flag)
+		}
+		if !slices.Contains(formats, x.format) && len(b.sel.Formats) > 0 {
+			b.bad("%s contradicts --format %s", x.flag, strings.Join(b.sel.Formats, ","))
+		}
+	}
+}
+
+func checkAddress(address string) error {
+	u, err := url.Parse(address)
+	if err != nil {
+		return err
+	}
+	switch u.Scheme {
+	case "http", "https":
+		if u.Host == "" {
+			return errors.New("names no host")
+		}
+		return nil
+	case "", "file":
+		path := u.Path
+		if u.Scheme == "" {
+			path = address
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return errors.New("is not a folder")
+		}
+		return nil
+	}
+	return fmt.Errorf("scheme %q is not one of http, https, file", u.Scheme)
+}
+
+// address returns the repository's root, with a trailing slash.
+func (b *planner) address(c Channel, minor string, f repo.Format) string {
+	direct := map[repo.Format]string{repo.Deb: b.sel.DebURL, repo.RPM: b.sel.RPMURL}[f]
+	if direct != "" {
+		return strings.TrimSuffix(direct, "/") + "/"
+	}
+	base := b.profile.Base
+	if b.sel.BaseURL != "" {
+		base = b.sel.BaseURL
+	}
+	path := strings.NewReplacer("{folder}", c.Folder, "{minor}", minor).Replace(b.profile.Layout[f])
+	return strings.TrimSuffix(base, "/") + "/" + strings.TrimSuffix(path, "/") + "/"
+}
+
+func (b *planner) fingerprint() string {
+	if b.sel.Fingerprint == "" {
+		return b.profile.Key.Fingerprint
+	}
+	f := normalFingerprint(b.sel.Fingerprint)
+	if !fingerprintForm.MatchString(f) {
+		b.bad("--key-fingerprint %q is not 40 or 64 hexadecimal digits; gpg --show-keys prints it", b.sel.Fingerprint)
+	}
+	return f
+}
+
+// versions returns the versions that were asked for, and complains of those
+// that fit no chosen repository.
+func (b *planner) versions(channels []Channel, minors []string) []string {
+	var out []string
+	for _, v := range b.sel.Versions {
+		v = strings.TrimPrefix(v, "v")
+		if slices.Contains(out, v) {
+			continue
+		}
+		out = append(out, v)
+		if len(channels) == 0 || len(minors) == 0 {
+			continue // said already
+		}
+		if !slices.ContainsFunc(channels, func(c Channel) bool {
+			return slices.ContainsFunc(minors, func(m string) bool { return c.takes(v, m) })
+		}) {
+			b.bad("--versions %s belongs into none of the chosen repositories (channel %s, minor %s)",
+				v, strings.Join(b.sel.Channels, ","), strings.Join(minors, ","))
+		}
+	}
+	if len(out) > 0 && b.sel.Expect != nil {
+		b.bad("--versions and --expect contradict each other: name the versions in one of them")
+	}
+	return out
+}
+
+// takes reports whether a version of the product belongs into the channel's
+// repository of that minor.
+func (c Channel) takes(version, minor string) bool {
+	return strings.HasPrefix(version, minor+".") && (c.versions == nil || c.versions.MatchString(version))
+}
+
+// expected makes the expectations of one target.
+func (b *planner) expected(packages []Package, c Channel, minor string, versions []string) []verify.PackageExpectation {
+	var out []verify.PackageExpectation
+	for _, p := range packages {
+		x := verify.PackageExpectation{Name: p.Name, OwnVersions: p.OwnVersions, MinVersion: p.MinVersion}
+		for _, bin := range p.Binaries {
+			x.Binaries = append(x.Binaries, verify.BinaryExpectation{Path: bin.Path, Args: bin.Args, Outputs: bin.Outputs})
+		}
+		listed := versions
+		if b.sel.Expect != nil {
+			listed, x.Arches = b.sel.Expect.of(p.Name)
+		}
+		for _, v := range listed {
+			switch {
+			case p.OwnVersions && b.sel.Expect == nil:
+			case p.OwnVersions, c.takes(v, minor):
+				x.Versions = append(x.Versions, v)
+			}
+		}
+		out = append(out, x)
+	}
+	return out
+}
+
+// marker returns where the latest version is to be learnt, if it must be.
+func (b *planner) marker(c Channel, minor string, versions []string) *verify.Marker {
+	if len(versions) > 0 || b.sel.Expect != nil {
+		return nil
+	}
+	return &verify.Marker{URL: strings.ReplaceAll(c.Marker, "{minor}", minor), EveryPatch: c.EveryPatch}
+}
+
+// narrowed returns the architectures if the user chose them, nil otherwise.
+func narrowed(asked []string, chosen []repo.Arch) []repo.Arch {
+	if len(asked) == 0 {
+		return nil
+	}
+	return chosen
+}
+
+// cells adds the container cells of every target.
+func (b *planner) cells(plan *verify.Plan, formats []repo.Format, arches []repo.Arch) {
+	var all []string
+	for _, f := range formats {
+		all = append(all, b.profile.Distributions[f]...)
+	}
+	wanted := choose(b, "--distro", b.sel.Distros, all)
+	for _, t := range plan.Targets {
+		for _, name := range b.profile.Distributions[t.Target.Format] {
+			if !slices.Contains(wanted, name) {
+				continue
+			}
+			d, ok := images.Find(b.distros, name)
+			if !ok {
+				b.bad("profile %s: distribution %q is not in the catalogue of images", b.profile.Name, name)
+				continue
+			}
+			for _, a := range t.Arches {
+				if d.Supports(a) && slices.Contains(arches, a) {
+					plan.Cells = append(plan.Cells, &verify.CellExpectation{Cell: images.NewCell(t.Target, name, a), Expectation: t})
+				}
+			}
+		}
+	}
+}
+
+func join[T ~string](words []T) string {
+	var out []string
+	for _, w := range words {
+		out = append(out, string(w))
+	}
+	return strings.Join(out, ", ")
+}
