@@ -1,0 +1,3 @@
+module sigs.k8s.io/cri-tools
+
+go 1.25
