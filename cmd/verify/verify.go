@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/images/build"
+	"sigs.k8s.io/pkgverify/images/lab"
+	"sigs.k8s.io/pkgverify/images/pull"
+	"sigs.k8s.io/pkgverify/repo/fetch"
+	"sigs.k8s.io/pkgverify/reports"
+	"sigs.k8s.io/pkgverify/suites"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// runFlags are the flags of a run, beside those of its plan.
+type runFlags struct {
+	plan            planFlags
+	engine          string
+	images          []string
+	parallel        int
+	installParallel int
+	timeout         time.Duration
+	artifacts       string
+	json            bool
+}
+
+const verifyLong = `verify checks published deb and rpm repositories as their users get them: the
+expected packages are there, index and files agree, everything is signed by the
+current key, and the packages install in real containers and say the right
+version.
+
+With no address it looks at the real repositories of the profile.`
+
+const verifyExample = `  verify --channel stable --minor 1.26
+  verify --channel stable --minor 1.30 --versions 1.30.2 --suite metadata
+  verify --profile kep-1731 --base-url http://127.0.0.1:8080/ --key key.asc \
+         --channel stable,dev --minor 1.26 --distro debian-12
+  verify list --channel stable --minor 1.26`
+
+func newVerify(s streams) *cobra.Command {
+	var flags runFlags
+	cmd := &cobra.Command{
+		Use:           "verify",
+		Short:         "Verify published package repositories",
+		Long:          verifyLong + "\n\n" + exitHelp,
+		Example:       verifyExample,
+		Version:       tool().Version,
+		Args:          noArguments,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return flags.run(cmd.Context(), s)
+		},
+	}
+	flags.plan.add(cmd.Flags())
+	f := cmd.Flags()
+	f.StringVar(&flags.engine, "engine", "auto", "what runs the containers: auto, docker, podman, none")
+	f.StringArrayVar(&flags.images, "image", nil, "DISTRO=REF: use this image: a registry reference, oci:DIR, tar:FILE")
+	f.IntVar(&flags.parallel, "parallel", 4, "package files of one repository read at once")
+	f.IntVar(&flags.installParallel, "install-parallel", min(2, runtime.NumCPU()), "containers at once")
+	f.DurationVar(&flags.timeout, "timeout", time.Hour, "bound on the whole run")
+	f.StringVar(&flags.artifacts, "artifacts", "", "folder for the reports (default $ARTIFACTS, else ./artifacts)")
+	f.BoolVar(&flags.json, "json", false, "report v1 on standard output instead of the summary")
+	cmd.AddCommand(newList(s), newChecks(s), newRender(s), newImages(s))
+	cmd.CompletionOptions.HiddenDefaultCmd = false
+	return cmd
+}
+
+// run is the command itself.
+func (r *runFlags) run(ctx context.Context, s streams) error {
+	start := time.Now()
+	plan, key, err := r.plan.resolve(start)
+	problems := []error{err}
+	if r.parallel < 1 || r.installParallel < 1 {
+		problems = append(problems, errors.New("--parallel and --install-parallel need at least 1"))
+	}
+	if r.timeout <= 0 {
+		problems = append(problems, fmt.Errorf("--timeout %v: needs to be more than 0", r.timeout))
+	}
+	distros, err := images.Catalogue()
+	if err != nil {
+		return err
+	}
+	references, err := parseImages(r.images, distros)
+	problems = append(problems, err, validEngine(r.engine))
+	dir := r.artifactsDir()
+	if err := errors.Join(problems...); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Join(dir, "cells"), 0o755); err != nil {
+		return fmt.Errorf("--artifacts: %w", err)
+	}
+
+	progress := reports.NewProgress(s.err, isTerminal(s.err), time.Now)
+	shown := newPhases(progress)
+	web, policy := fetch.Options{UserAgent: "pkgverify/" + tool().Version}, fetch.DefaultPolicy()
+	laboratory, err := r.laboratory(distros, references, dir, func(line string) { progress.Start("containers").Done(line) })
+	if err != nil {
+		return err
+	}
+	laboratory.Fetch, laboratory.Policy = web, policy
+	outcome, err := suites.Run(ctx, suites.Options{
+		Plan:        plan,
+		Key:         key,
+		LabelFilter: r.plan.labelFilter,
+		Fetch:       web,
+		Policy:      policy,
+		Parallel:    r.parallel,
+		Timeout:     r.timeout,
+		StartCells:  laboratory.Start,
+		Progress:    shown,
+	})
+	// Containers are removed before the verdict is shown.
+	if closeErr := laboratory.Close(); closeErr != nil {
+		_, _ = fmt.Fprintf(s.err, "verify: containers were left behind; the next run removes them: %v\n", closeErr)
+	}
+	progress.Close()
+	if err != nil {
+		return err
+	}
+	report := r.report(plan, outcome, start)
+	report.Interrupted = outcome.Interrupted && ctx.Err() != nil
+	files, writeErr := writeReports(dir, report)
+	if err := r.show(s, report, files); err != nil {
+		return err
+	}
+	if writeErr != nil {
+		// The verdict was shown; that it was not kept is said beside it.
+		_, _ = fmt.Fprintf(s.err, "verify: the reports could not be written: %v\n", writeErr)
+	}
+	return exitOf(report)
+}
+
+// laboratory makes what runs the containers.
+func (r *runFlags) laboratory(distros []images.Distribution, references map[string]string, dir string, note func(string)) (*suites.Laboratory, error) {
+	cache, err := build.DefaultDir()
+	if err != nil {
+		return nil, err
+	}
+	return &suites.Laboratory{
+		Engine:    r.engine,
+		Catalogue: distros,
+		Note:      note,
+		Options: lab.Options{
+			Run:        fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()),
+			Images:     &pull.Source{References: references, Cache: &build.Builder{Dir: cache}},
+			Parallel:   r.installParallel,
+			Transcript: transcripts(dir),
+		},
+	}, nil
+}
+
+func (r *runFlags) artifactsDir() string {
+	switch {
+	case r.artifacts != "":
+		return r.artifacts
+	case os.Getenv("ARTIFACTS") != "":
+		return os.Getenv("ARTIFACTS")
+	}
+	return "artifacts"
+}
+
+// report puts the outcome into report v1.
+func (r *runFlags) report(plan *verify.Plan, o *suites.Outcome, start time.Time) *reports.Report {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown host"
+	}
+	rep := &reports.Report{
+		Schema: reports.Schema, Tool: tool(), Started: start.UTC(), Finished: time.Now().UTC(), Vantage: host,
+		Plan:         reports.PlanOf(plan),
+		Summary:      reports.Summarise(o.Results),
+		Results:      o.Results,
+		Repositories: o.Repositories,
+		Cells:        []reports.Cell{},
+	}
+	for _, f := range o.Cells {
+		rep.Cells = append(rep.Cells, reports.CellOf(f))
+	}
+	return rep
+}
+
+// writeReports writes every file that is made of the report, and returns those
+// that it could write.
+func writeReports(dir string, rep *reports.Report) ([]string, error) {
+	var written []string
+	var problems []error
+	for _, file := range []struct {
+		name string
+		make func() ([]byte, error)
+	}{
+		{"report.json", rep.JSON},
+		{"junit_verify.xml", rep.JUnit},
+		{"metadata.json", rep.Metadata},
+	} {
+		data, err := file.make()
+		if err == nil {
+			err = reports.WriteFile(dir, file.name, data)
+		}
+		if err != nil {
+			problems = append(problems, fmt.Errorf("%s: %w", file.name, err))
+			continue
+		}
+		written = append(written, filepath.Join(dir, file.name))
+	}
+	return written, errors.Join(problems...)
+}
+
+// show writes the verdict to standard output.
+func (r *runFlags) show(s streams, rep *reports.Report, files []string) error {
+	if r.json {
+		data, err := rep.JSON()
+		if err == nil {
+			_, err = s.out.Write(data)
+		}
+		return err
+	}
+	return rep.Text(s.out, textOptions(s.out, files...))
+}
+
+// exitOf returns the error that carries the exit code.
+func exitOf(rep *reports.Report) error {
+	switch {
+	case rep.Interrupted:
+		return verdict(exitInterrupted)
+	case rep.Summary.Verdict == reports.Fail:
+		return verdict(exitFail)
+	case rep.Summary.Verdict == reports.Blocked:
+		return verdict(exitBlocked)
+	}
+	return nil
+}
+
+// tool says what this program is, from its build information.
+func tool() reports.Tool {
+	t := reports.Tool{Version: "devel", Go: runtime.Version()}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return t
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		t.Version = v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			t.Commit = s.Value
+		}
+	}
+	return t
+}

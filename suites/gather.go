@@ -1,0 +1,205 @@
+package suites
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/semaphore"
+
+	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/crawl"
+	"sigs.k8s.io/pkgverify/repo/fetch"
+	"sigs.k8s.io/pkgverify/repo/pgp"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// targetsAtOnce bounds the repositories that are crawled at the same time;
+// inside one, Options.Parallel files are read at once.
+const targetsAtOnce = 2
+
+// maxMarker bounds a version marker, which is one short line.
+const maxMarker = 4096
+
+// gatherer crawls targets in the background; a spec awaits its facts.
+type gatherer struct {
+	opts    Options
+	keyring *pgp.Keyring
+	targets map[*verify.Expectation]*crawled
+}
+
+// crawled is the future of one target.
+type crawled struct {
+	done chan struct{}
+	// The fields below may be read once done is closed.
+	repository repo.Repository
+	took       time.Duration
+}
+
+// gather starts to crawl the targets of the specs.
+func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, error) {
+	g := &gatherer{opts: opts, targets: make(map[*verify.Expectation]*crawled)}
+	if opts.Key != nil {
+		ring, err := pgp.ReadKeyring(opts.Key)
+		if err != nil {
+			return nil, fmt.Errorf("pinned signing key: %w", err)
+		}
+		g.keyring = ring
+	}
+	slots := semaphore.NewWeighted(targetsAtOnce)
+	var order []*verify.Expectation
+	deep := make(map[*verify.Expectation]bool)
+	add := func(t *verify.Expectation) {
+		if g.targets[t] == nil {
+			g.targets[t] = &crawled{done: make(chan struct{})}
+			order = append(order, t)
+		}
+	}
+	for _, s := range specs {
+		if s.Cell != nil {
+			continue
+		}
+		add(s.Target)
+		deep[s.Target] = deep[s.Target] || s.Check.Suite == verify.Packages
+		if s.Check.WithSiblings {
+			for _, sibling := range opts.Plan.Siblings(s.Target) {
+				add(sibling)
+			}
+		}
+	}
+	var marked sync.WaitGroup
+	for _, t := range order {
+		// Markers first: cells read the expectation, too.
+		marked.Go(func() { g.mark(ctx, t) })
+	}
+	marked.Wait()
+	for _, t := range order {
+		go func() {
+			c := g.targets[t]
+			defer close(c.done)
+			if err := slots.Acquire(ctx, 1); err != nil {
+				c.repository = unreached(t.Target, err)
+				return
+			}
+			defer slots.Release(1)
+			start := time.Now()
+			c.repository = g.crawl(ctx, t, deep[t])
+			c.took = time.Since(start)
+		}()
+	}
+	return g, nil
+}
+
+// mark learns the versions that must be there from the target's marker.
+func (g *gatherer) mark(ctx context.Context, e *verify.Expectation) {
+	if e.Marker == nil {
+		return
+	}
+	text, err := g.readMarker(ctx, e.Marker.URL)
+	if err == nil {
+		err = e.SetLatest(text)
+	}
+	if err != nil {
+		e.Unknown = &repo.Problem{Kind: repo.Unreachable, Text: err.Error()}
+	}
+}
+
+func (g *gatherer) readMarker(ctx context.Context, address string) (string, error) {
+	i := strings.LastIndexByte(address, '/')
+	if i < 0 {
+		return "", fmt.Errorf("%w: the profile names none for this channel", verify.ErrMarker)
+	}
+	text, err := readSmall(ctx, g.opts.Fetch, g.opts.Policy, address[:i+1], address[i+1:], maxMarker)
+	return string(text), err
+}
+
+// readSmall reads one small file beside the crawl: a marker, or the key that a
+// guest is set up with. What goes past the limit is left away.
+func readSmall(ctx context.Context, opts fetch.Options, policy fetch.Policy, root, path string, limit int64) ([]byte, error) {
+	src, err := fetch.New(root, opts)
+	if err != nil {
+		return nil, err
+	}
+	var data []byte
+	err = policy.Do(ctx, func() error {
+		resp, err := src.Open(ctx, path)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = resp.Body.Close() }() // read or given up
+		data, err = io.ReadAll(io.LimitReader(resp.Body, limit))
+		return err
+	})
+	return data, err
+}
+
+func (g *gatherer) crawl(ctx context.Context, e *verify.Expectation, deep bool) repo.Repository {
+	src, err := fetch.New(e.Target.URL, g.opts.Fetch)
+	if err != nil {
+		return unreached(e.Target, err)
+	}
+	opts := crawl.Options{
+		Keyring:  g.keyring,
+		KeyFiles: e.KeyFiles,
+		Parallel: g.opts.Parallel,
+		Policy:   g.opts.Policy,
+	}
+	if deep {
+		opts.Want = e.Wants
+	}
+	if g.opts.Progress != nil {
+		opts.Progress = g.opts.Progress.Crawled
+	}
+	return crawl.Crawl(ctx, src, e.Target, opts)
+}
+
+// unreached is a repository of which nothing was learnt.
+func unreached(t repo.Target, err error) repo.Repository {
+	p := &repo.Problem{Kind: repo.Unreachable, Text: err.Error()}
+	r := repo.Repository{Target: t}
+	switch t.Format {
+	case repo.Deb:
+		r.Apt = &repo.Apt{InRelease: repo.File{Path: "InRelease", URL: t.URL, Problem: p}}
+	case repo.RPM:
+		r.RPM = &repo.RPMMD{RepomdFile: repo.File{Path: "repodata/repomd.xml", URL: t.URL, Problem: p}}
+	}
+	return r
+}
+
+// await returns the facts of a target, with its siblings' if they are wanted.
+func (g *gatherer) await(ctx context.Context, e *verify.Expectation, siblings bool) (*verify.Facts, error) {
+	facts := &verify.Facts{}
+	for i, t := range append([]*verify.Expectation{e}, g.opts.Plan.Siblings(e)...) {
+		if i > 0 && !siblings {
+			break
+		}
+		c := g.targets[t]
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return nil, errors.New("interrupted")
+		}
+		if i == 0 {
+			facts.Repository = &c.repository
+		} else {
+			facts.Siblings = append(facts.Siblings, &c.repository)
+		}
+	}
+	return facts, nil
+}
+
+// repositories returns the finished crawls in the order of the plan.
+func (g *gatherer) repositories() []repo.Repository {
+	out := []repo.Repository{}
+	for _, t := range g.opts.Plan.Targets {
+		if c := g.targets[t]; c != nil {
+			<-c.done // the context ends what still runs
+			out = append(out, c.repository)
+		}
+	}
+	return out
+}
