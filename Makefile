@@ -1,0 +1,80 @@
+# Everything here runs from a clean clone on Debian 12, as root, with Go. What
+# is lacking is installed with apt-get, and said so.
+
+GO       ?= go
+ARTIFACTS ?= artifacts
+CACHE    ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/pkgverify
+LINT     := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
+# make demo: FAULT=name breaks the published tree (make faults lists them),
+# REAL=1 publishes the real programs instead of the sample ones.
+FAULT    ?=
+REAL     ?=
+HOSTARCH := $(shell $(GO) env GOARCH)
+# One architecture beside this machine's own is installed on, emulated.
+FOREIGN  := $(if $(filter arm64,$(HOSTARCH)),amd64,arm64)
+OUT      := build/demo
+
+comma := ,
+ifeq ($(REAL),)
+DEMO_ARCHES   := $(HOSTARCH) $(FOREIGN)
+DEMO_CHANNELS := stable,dev,nightly
+DEMO_PLAN     := --install-arch $(HOSTARCH),$(FOREIGN)
+else
+DEMO_ARCHES   := $(HOSTARCH)
+DEMO_CHANNELS := stable
+DEMO_PLAN     := --arch $(HOSTARCH)
+endif
+
+.PHONY: help
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: deps build ## Publish, serve on loopback, verify, install in containers, report
+	@rm -rf $(OUT)/root
+	@set -e; bin/verify images build --arch $(subst $() ,$(comma),$(strip $(DEMO_ARCHES))) & images=$$!; \
+	bin/publish demo --out $(OUT) --layout kep-1731 $(if $(REAL),--real) $(if $(FAULT),--fault $(FAULT)); \
+	wait $$images
+	bin/publish serve $(OUT)/root -- bin/verify --profile kep-1731 --base-url {url} --key $(OUT)/key.asc \
+		--channel $(DEMO_CHANNELS) --minor 1.26 --versions "$$(cat $(OUT)/versions.txt)" $(DEMO_PLAN) \
+		--label-filter '!suite:install || channel:stable' --artifacts $(ARTIFACTS)
+
+.PHONY: faults
+faults: build ## List the faults that make demo FAULT=name can make
+	@bin/publish faults
+
+.PHONY: build
+build: ## Build bin/verify and bin/publish
+	$(GO) build -trimpath -o bin/ ./cmd/verify ./cmd/publish
+
+.PHONY: deps
+deps: ## Install what is lacking, start Docker, register the emulators
+	@images/setup.sh
+
+.PHONY: images
+images: deps build ## Make the container images that the tests and the demo use
+	bin/verify images build --arch $(HOSTARCH),$(FOREIGN)
+
+.PHONY: test
+test: images vet ## Run all tests, with real tools and containers
+	$(GO) test -timeout 25m ./...
+
+.PHONY: vet
+vet: ## gofmt, go vet and golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these files' >&2; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(LINT) run ./...
+
+.PHONY: race
+race: images ## Run the tests with the race detector
+	$(GO) test -race -timeout 60m ./...
+
+.PHONY: bench
+bench: deps build ## Measure, side by side with what a user would use instead
+	bin/publish demo --out $(OUT) --layout kep-1731
+	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 60m ./cmd/verify
+
+.PHONY: clean
+clean: ## Remove what was built here; the cache stays
+	rm -rf bin build artifacts
