@@ -8,49 +8,6 @@ import (
 	"sigs.k8s.io/pkgverify/verify"
 )
 
-// Debian Wiki, "RepositoryFormat", "Packages indices": the mandatory fields are
-// Package, Version, Architecture, Filename, Size and the checksums; "Filename
-// [...] path relative to the base directory of the repository".
-func aptPackagesWellformed() verify.Check {
-	return verify.Check{
-		ID:       "apt-packages-wellformed",
-		Title:    "the stanzas of Packages parse, are complete, and do not contradict each other",
-		Suite:    verify.Metadata,
-		Severity: verify.Error,
-		Formats:  debOnly(),
-		Needs:    []verify.Need{verify.NeedRoot},
-		Doc: `Asks that every stanza of Packages parses and has the required fields, that no two different packages share name, version and architecture, and that every Filename stays inside the repository.
-
-Why: apt drops a stanza it cannot read, takes one of two that contradict each other, and installs bytes that nobody meant.
-
-When it fails: the message names the line. Run dpkg-scanpackages again over the published tree and sign again; find out which tool wrote the stanza.`,
-		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {
-			return wellformed(r.Apt.Indexes, r.Packages, "stanza")
-		},
-	}
-}
-
-// createrepo_c's primary.xml: each package has name, arch, version, checksum
-// (the pkgid), size and location.
-func rpmPrimaryWellformed() verify.Check {
-	return verify.Check{
-		ID:       "rpm-primary-wellformed",
-		Title:    "the packages of primary parse, are complete, and do not contradict each other",
-		Suite:    verify.Metadata,
-		Severity: verify.Error,
-		Formats:  rpmOnly(),
-		Needs:    []verify.Need{verify.NeedRoot},
-		Doc: `Asks that every package of primary.xml parses and has the required elements, that no two different packages share name, epoch, version, release and architecture, and that every location stays inside the repository.
-
-Why: dnf and zypper give up on XML they cannot read, and take one of two packages that contradict each other.
-
-When it fails: the message names the line. Run createrepo_c again over the published tree and sign again.`,
-		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {
-			return wellformed(r.RPM.Indexes, r.Packages, "package element")
-		},
-	}
-}
-
 // wellformed judges the entries of the package indexes.
 func wellformed(indexes []repo.Index, packages []repo.Package, entry string) []verify.Finding {
 	var found []verify.Finding

@@ -1,0 +1,67 @@
+package checks
+
+import (
+	"regexp"
+	"slices"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// KEP-1731, Goals and Test Plan: the packages are consumable with the
+// documented steps.
+func installLatest() verify.Check {
+	return verify.Check{
+		ID:       "install-latest",
+		Title:    "the latest of every package installs, unattended",
+		Suite:    verify.Install,
+		Severity: verify.Error,
+		Formats:  repo.Formats(),
+		Doc: `Asks that all packages install together in their latest versions without a question, and that the package database then has them, whole, in just those versions.
+
+Why: checksums and signatures say nothing about dependencies, file conflicts and maintainer scripts. kubeadm 1.30 could not be installed for want of cri-tools 1.30 (k/r #3574).
+
+When it fails: read the output in cells/<cell>.log; the last command can be pasted into a container.`,
+		Cell: func(e *verify.CellExpectation, f *images.CellFacts) []verify.Finding {
+			if bad := outcome(f, f.Latest.Outcome, "the latest packages do not install"); bad != nil {
+				return bad
+			}
+			var found []verify.Finding
+			for _, line := range f.Latest.Warnings {
+				// dnf installs a package whose scriptlet failed, and exits 0.
+				if scriptletFailed.MatchString(line) {
+					found = append(found, verify.Finding{Message: "a package's script failed during the installation",
+						Want: "scripts that succeed", Got: line, Hint: "read cells/" + f.Cell.ID + ".log and mend the script"})
+				}
+			}
+			for _, p := range e.Packages {
+				if !expectedHere(e, p) {
+					continue
+				}
+				i := slices.IndexFunc(f.Latest.Installed, func(x images.Installed) bool { return x.Package == p.Name })
+				want := f.List.Candidates[p.Name]
+				x := verify.Finding{Subject: verify.Subject{Package: p.Name, Version: want}, Want: orNone(want),
+					Hint: "read the transcript of this cell"}
+				switch {
+				case i < 0:
+					x.Message, x.Got = p.Name+" is not installed, though the package manager reported success", "not in the package database"
+				case !wholly(f.Latest.Installed[i].Status):
+					x.Message, x.Got = p.Name+" is not wholly installed", f.Latest.Installed[i].Status
+				case want != "" && f.Latest.Installed[i].Version != want:
+					x.Message, x.Got = p.Name+" was installed in another version than the package manager prefers", f.Latest.Installed[i].Version
+				default:
+					continue
+				}
+				found = append(found, x)
+			}
+			return found
+		},
+	}
+}
+
+// scriptletFailed matches what rpm and dnf say of a script that failed.
+var scriptletFailed = regexp.MustCompile(`(?i)scriptlet failed|Error in .* scriptlet`)
+
+// wholly reports whether a status of the package database means installed.
+func wholly(status string) bool { return status == "install ok installed" || status == "installed" }

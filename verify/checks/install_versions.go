@@ -1,0 +1,95 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// KEP-1731, Test Plan: "assert that installed packages contain the correct
+// binary versions".
+func installVersions() verify.Check {
+	return verify.Check{
+		ID:       "install-versions",
+		Title:    "the installed binaries, run there, print the package's version",
+		Suite:    verify.Install,
+		Severity: verify.Error,
+		Formats:  repo.Formats(),
+		Doc: `Asks each installed program for its version, in the container, and that it is the version of the package that brought it.
+
+Why: the right package with the wrong binary inside passes every checksum and signature.
+
+When it fails: the package was built from the wrong binary. Take it back, build it again under a new revision, and publish.`,
+		Cell: func(e *verify.CellExpectation, f *images.CellFacts) []verify.Finding {
+			if len(f.Versions.Runs) == 0 {
+				if bad := outcome(f, f.Versions.Outcome, "the installed programs were not run"); bad != nil {
+					return bad
+				}
+			}
+			var found []verify.Finding
+			for _, p := range e.Packages {
+				i := slices.IndexFunc(f.Latest.Installed, func(x images.Installed) bool { return x.Package == p.Name })
+				if i < 0 {
+					continue // install-latest reports it
+				}
+				for _, b := range p.Binaries {
+					if x := judgeRun(f, b, f.Latest.Installed[i]); x != nil {
+						x.Subject.Package, x.Subject.Version, x.Subject.File = p.Name, f.Latest.Installed[i].Version, b.Path
+						found = append(found, *x)
+					}
+				}
+			}
+			return found
+		},
+	}
+}
+
+// judgeRun returns what is wrong with the version that one program prints.
+func judgeRun(f *images.CellFacts, b verify.BinaryExpectation, installed images.Installed) *verify.Finding {
+	argv := append([]string{b.Path}, b.Args...)
+	command := strings.Join(argv, " ")
+	i := slices.IndexFunc(f.Versions.Runs, func(r images.Run) bool { return slices.Equal(r.Argv, argv) })
+	if i < 0 {
+		return &verify.Finding{Status: verify.Blocked, Message: command + " was not run"}
+	}
+	run := f.Versions.Runs[i]
+	if run.Fault.Blames() || run.Fault == images.FaultTimeout {
+		return &verify.Finding{Status: verify.Blocked, Message: command + " could not be run to its end", Got: string(run.Fault) + ": " + run.Detail}
+	}
+	upstream := repo.Package{Version: installed.Version}.Upstream()
+	var wants []string
+	for _, o := range b.Outputs {
+		wants = append(wants, strings.ReplaceAll(o, "{version}", upstream))
+	}
+	// CNI plugins say what they are on standard error, which is in the step.
+	printed := run.Stdout + "\n" + outputOf(f, argv)
+	x := &verify.Finding{Want: strings.Join(wants, " or "), Hint: "the package was built from the wrong binary: build it again"}
+	if run.Exit != 0 {
+		x.Message = command + " fails"
+		x.Got = fmt.Sprintf("exit code %d", run.Exit)
+		x.Evidence = tail(printed)
+		return x
+	}
+	for line := range strings.Lines(printed) {
+		if slices.Contains(wants, strings.TrimSuffix(strings.TrimSpace(line), ",")) {
+			return nil
+		}
+	}
+	x.Message = command + " prints another version than its package's"
+	x.Got = quote(strings.TrimSpace(printed))
+	return x
+}
+
+// outputOf returns all that a program printed.
+func outputOf(f *images.CellFacts, argv []string) string {
+	for _, s := range f.Steps {
+		if s.Scenario == images.Versions && slices.Equal(s.Argv, argv) {
+			return s.Output
+		}
+	}
+	return ""
+}

@@ -1,0 +1,53 @@
+package checks
+
+import (
+	"fmt"
+	"strings"
+
+	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/verify"
+)
+
+// outcome returns a finding when a scenario did not come to its end: skipped
+// when an earlier one left nothing to try, blocked when the laboratory is to
+// blame, failed when the packages are.
+func outcome(f *images.CellFacts, o images.Outcome, message string) []verify.Finding {
+	x := verify.Finding{Message: message, Hint: "read cells/" + f.Cell.ID + ".log", URL: f.Cell.Target.URL}
+	switch {
+	case !o.Ran:
+		x.Status = verify.Skipped
+		x.Message = "not tried, because an earlier step failed in this cell"
+		x.Hint = ""
+		return []verify.Finding{x}
+	case o.OK:
+		return nil
+	case o.Fault != "":
+		// A time-out may be an endless maintainer script or a slow machine:
+		// nobody can tell.
+		x.Status = verify.Blocked
+	}
+	x.Got = o.Detail
+	for _, step := range f.Steps[min(o.First, len(f.Steps)):min(o.First+o.Count, len(f.Steps))] {
+		if step.OK() {
+			continue
+		}
+		if x.Got == "" {
+			x.Got = fmt.Sprintf("exit code %d of %s", step.Exit, strings.Join(step.Argv, " "))
+		}
+		x.Evidence = tail(step.Output)
+		break // what comes after is a consequence
+	}
+	return []verify.Finding{x}
+}
+
+// tailLines bounds the lines of output that a finding repeats.
+const tailLines = 12
+
+// tail returns the last lines of a command's output.
+func tail(output string) []string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	if len(lines) > tailLines {
+		lines = lines[len(lines)-tailLines:]
+	}
+	return lines
+}
