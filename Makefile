@@ -31,7 +31,7 @@ help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: deps build ## Publish, serve on loopback, verify, install in containers, report
+demo: ready ## Publish, serve on loopback, verify, install in containers, report
 	@rm -rf $(OUT)/root
 	@set -e; bin/verify images build --arch $(subst $() ,$(comma),$(strip $(DEMO_ARCHES))) & images=$$!; \
 	bin/publish demo --out $(OUT) --layout kep-1731 $(if $(REAL),--real) $(if $(FAULT),--fault $(FAULT)); \
@@ -48,12 +48,18 @@ faults: build ## List the faults that make demo FAULT=name can make
 build: ## Build bin/verify and bin/publish
 	$(GO) build -trimpath -o bin/ ./cmd/verify ./cmd/publish
 
+# Packages are installed while the programs are compiled: on a cold machine one
+# waits for the network and the other for the processor.
+.PHONY: ready
+ready:
+	@$(MAKE) --no-print-directory -j2 deps build
+
 .PHONY: deps
 deps: ## Install what is lacking, start Docker, register the emulators
 	@images/setup.sh
 
 .PHONY: images
-images: deps build ## Make the container images that the tests and the demo use
+images: ready ## Make the container images that the tests and the demo use
 	bin/verify images build --arch $(HOSTARCH),$(FOREIGN)
 
 .PHONY: test
@@ -64,6 +70,7 @@ test: images vet ## Run all tests, with real tools and containers
 vet: ## gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these files' >&2; exit 1; }
 	$(GO) vet ./...
+	@for module in publish/sample/*/; do echo "$(GO) vet $$module"; (cd "$$module" && $(GO) vet ./...) || exit 1; done
 	$(GO) run $(LINT) run ./...
 
 .PHONY: race
@@ -71,7 +78,7 @@ race: images ## Run the tests with the race detector
 	$(GO) test -race -timeout 60m ./...
 
 .PHONY: bench
-bench: deps build ## Measure, side by side with what a user would use instead
+bench: ready ## Measure, side by side with what a user would use instead
 	bin/publish demo --out $(OUT) --layout kep-1731
 	$(GO) test -run '^$$' -bench . -benchtime 3x -timeout 60m ./cmd/verify
 
