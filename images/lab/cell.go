@@ -133,9 +133,36 @@ func (c *cellRun) prepare(ctx context.Context) bool {
 	return c.probe(ctx)
 }
 
+// markPath is where a mark is left in each container.
+const markPath = "/run/pkgverify-cell"
+
+// inside checks that commands run in the container: an engine that is itself
+// confined (in a chroot, say) has been seen to run them in the root of the
+// machine, which the package manager would then have changed.
+func (c *cellRun) inside(ctx context.Context) bool {
+	mark := c.p.opts.Run + " " + c.job.Cell.ID
+	if err := c.box.Put(ctx, engine.File{Path: markPath, Data: []byte(mark), Mode: 0o644}); err != nil {
+		c.block(faultOf(ctx, err), err)
+		return false
+	}
+	step, out := c.exec(ctx, images.Prepare, guest.Command{Argv: []string{"cat", markPath}}, answerBytes)
+	if c.dead {
+		return false
+	}
+	if !step.OK() || string(out.data) != mark {
+		c.block(images.FaultEngine, errors.New("the engine does not run commands inside the container: "+
+			"a file that was put there is not seen; run the engine on the machine itself, not in a chroot"))
+		return false
+	}
+	return true
+}
+
 // probe checks that the container is of the architecture that was asked for:
 // an engine may take another one of the same tag.
 func (c *cellRun) probe(ctx context.Context) bool {
+	if !c.inside(ctx) {
+		return false
+	}
 	arch := c.job.Cell.Arch
 	dbArch := []string{"dpkg", "--print-architecture"}
 	wantDB := []string{arch.In(repo.Deb)}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +26,8 @@ import (
 type scripted struct {
 	arch     string
 	startErr error
+	// outside makes it run commands elsewhere than files are put.
+	outside bool
 	// answer gives a command's output and exit code, or an engine's error.
 	answer func(argv []string) (string, int, error)
 
@@ -48,12 +51,22 @@ func (s *scripted) Start(context.Context, engine.Spec) (engine.Container, error)
 	defer s.mu.Unlock()
 	s.running++
 	s.most = max(s.most, s.running)
-	return &scriptedBox{s}, nil
+	return &scriptedBox{s: s}, nil
 }
 
-type scriptedBox struct{ s *scripted }
+type scriptedBox struct {
+	s    *scripted
+	mark []byte
+}
 
-func (b *scriptedBox) Put(context.Context, ...engine.File) error { return nil }
+func (b *scriptedBox) Put(_ context.Context, files ...engine.File) error {
+	for _, f := range files {
+		if f.Path == markPath && !b.s.outside {
+			b.mark = f.Data
+		}
+	}
+	return nil
+}
 
 func (b *scriptedBox) Remove(context.Context) error {
 	b.s.mu.Lock()
@@ -65,6 +78,9 @@ func (b *scriptedBox) Remove(context.Context) error {
 
 func (b *scriptedBox) Exec(_ context.Context, c engine.Command) (engine.Result, error) {
 	out, exit, err := b.s.answer(c.Argv)
+	if slices.Equal(c.Argv, []string{"cat", markPath}) && err == nil && exit == 0 {
+		out = string(b.mark)
+	}
 	if _, werr := io.WriteString(c.Stdout, out); werr != nil {
 		return engine.Result{}, werr
 	}
@@ -100,6 +116,21 @@ func scriptedJob(arch repo.Arch, n int) Job {
 	return Job{
 		Cell: images.NewCell(target, "debian-12", arch), Distro: images.Distribution{Name: "debian-12", Manager: images.APT},
 		RepoURL: "http://127.0.0.1:1/", Key: []byte("k"), Packages: []string{"kubeadm"}, Binaries: []Binary{{Argv: []string{"/usr/bin/kubeadm"}}},
+	}
+}
+
+// TestCommandsOutsideTheContainer: nothing but the look around is run when the
+// engine does not keep commands inside.
+func TestCommandsOutsideTheContainer(t *testing.T) {
+	t.Parallel()
+	eng := &scripted{arch: "amd64", answer: healthy(repo.AMD64), outside: true}
+	facts, err := Run(t.Context(), eng, []Job{scriptedJob(repo.AMD64, 1)}, Options{Run: "r", Images: oneImage{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := facts[0]
+	if f.Blocked == nil || f.BlockedFault != images.FaultEngine || len(f.Steps) != 1 || f.Setup.Ran {
+		t.Errorf("got %+v after %d steps, want it blocked after the first", f.Blocked, len(f.Steps))
 	}
 }
 
