@@ -112,7 +112,11 @@ func (a artifact) info(assets string) (*nfpm.Info, error) {
 		info.Depends = append(info.Depends, need.Text(a.format))
 	}
 	info.Deb.Arch = info.Arch
+	// xz is what the original writes, and slow: pre-releases do with gzip.
 	info.Deb.Compression = "xz"
+	if a.release.Version.Channel() != Stable {
+		info.Deb.Compression = "gzip"
+	}
 	info.RPM.Arch = info.Arch
 	// zstd: what rpm >= 4.14 and with it every distribution of today reads,
 	// and many times faster to write than xz.
@@ -226,7 +230,7 @@ func (a artifact) key(assets string) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "deb v2\n%+v\n%s\n", *a.pkg, a.manifest.Maintainer+a.manifest.Homepage)
+	fmt.Fprintf(h, "deb v2 %s\n%+v\n%s\n", info.Deb.Compression, *a.pkg, a.manifest.Maintainer+a.manifest.Homepage)
 	fmt.Fprintf(h, "%s %s %s %s %q\n", info.Version, info.Release, info.Arch, info.MTime, info.Depends)
 	for _, content := range info.Contents {
 		fmt.Fprintf(h, "%s %s %o\n", content.Destination, content.Type, content.FileInfo.Mode)
