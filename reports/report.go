@@ -4,6 +4,8 @@
 package reports
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/pkgverify/images"
@@ -170,9 +172,14 @@ func CellOf(f images.CellFacts) Cell {
 		ID: f.Cell.ID, Image: f.Image, ImageDigest: f.ImageDigest, Platform: f.Platform,
 		Emulated: f.Emulated, Engine: f.Engine, Blocked: f.Blocked, Steps: []Step{},
 	}
+	var scenarios []string
 	for _, s := range f.Steps {
+		if name := string(s.Scenario); !slices.Contains(scenarios, name) {
+			scenarios = append(scenarios, name)
+		}
 		c.Steps = append(c.Steps, Step{Argv: s.Argv, Exit: s.Exit, Duration: s.Duration.Seconds(), OutputTail: s.Output})
 	}
+	c.Scenario = strings.Join(scenarios, ",")
 	return c
 }
 
