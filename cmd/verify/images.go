@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -126,6 +127,17 @@ func buildJobs(names, arches []string) ([]buildJob, error) {
 			jobs = append(jobs, buildJob{d, a})
 		}
 	}
+	// Emulated builds take longest and use one processor each: begun first,
+	// they do not end alone.
+	slices.SortStableFunc(jobs, func(a, b buildJob) int {
+		switch native := repo.Arch(hostArch()); {
+		case a.arch != native && b.arch == native:
+			return -1
+		case a.arch == native && b.arch != native:
+			return 1
+		}
+		return 0
+	})
 	return jobs, errors.Join(problems...)
 }
 
