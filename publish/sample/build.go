@@ -83,16 +83,18 @@ func (b *Builder) Release(ctx context.Context, version publish.Version, date tim
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(runtime.NumCPU())
 	for i, arch := range arches {
-		for j, u := range units {
-			group.Go(func() error {
+		group.Go(func() error {
+			// One after another: builds for one architecture that run side by
+			// side each compile the same standard library.
+			for j, u := range units {
 				dir, err := b.build(ctx, u, arch)
 				if err != nil {
 					return fmt.Errorf("%s for %s: %w", version, arch.Go, err)
 				}
 				folders[i*len(units)+j] = folder{dir, filepath.Join(arch.Go, u.into)}
-				return nil
-			})
-		}
+			}
+			return nil
+		})
 	}
 	if err := group.Wait(); err != nil {
 		return publish.Release{}, err
