@@ -108,12 +108,15 @@ func (p *Publisher) Add(ctx context.Context, dir string, format Format, key *Key
 			if err != nil {
 				return err
 			}
-			at := p.Now()
-			data, err := a.build(ctx, p.Cache, assets, key, at)
+			file := filepath.Join(dir, filepath.FromSlash(name))
+			if _, err := os.Stat(file); err == nil && len(a.pkg.Versions) > 0 {
+				return nil // came with an earlier release; the first counts
+			}
+			data, err := a.build(ctx, p.Cache, assets, key, p.Now())
 			if err != nil {
 				return err
 			}
-			return place(filepath.Join(dir, filepath.FromSlash(name)), data, a.release.Date)
+			return place(file, data, a.release.Date)
 		})
 	}
 	if err := group.Wait(); err != nil {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,8 +78,8 @@ func noArguments(cmd *cobra.Command, arguments []string) error {
 // missing reports every flag that is needed and was not given.
 func missing(values map[string]string) error {
 	var problems []error
-	for flag, value := range values {
-		if value == "" {
+	for _, flag := range slices.Sorted(maps.Keys(values)) {
+		if values[flag] == "" {
 			problems = append(problems, fmt.Errorf("--%s is needed", flag))
 		}
 	}
