@@ -87,6 +87,18 @@ answers() {
 	esac
 }
 
+# forget removes the pid file $1 unless a program $2 lives under its number.
+# One that has ended and that nobody has waited for still has its name.
+forget() {
+	[ -e "$1" ] || return 0
+	pid=$(cat "$1")
+	if grep -q "^$2" "/proc/$pid/comm" 2>/dev/null && ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status"; then
+		return 0
+	fi
+	say "docker: removing $1, whose process has ended"
+	rm -f "$1"
+}
+
 start_docker() {
 	if answers; then
 		say "docker: an engine answers"
@@ -102,11 +114,10 @@ start_docker() {
 		say "docker: started by systemd"
 		pid=
 	else
-		# A daemon that was killed leaves its own pid file behind.
-		old=$(cat /var/run/docker.pid 2>/dev/null) || old=
-		if [ -n "$old" ] && ! grep -q dockerd "/proc/$old/comm" 2>/dev/null; then
-			rm -f /var/run/docker.pid
-		fi
+		# Daemons that were killed leave their pid files behind, which stop a
+		# new one while a process of that number is there.
+		forget /var/run/docker.pid dockerd
+		forget /var/run/docker/containerd/containerd.pid containerd
 		say "docker: starting $daemon, log in $log"
 		setsid "$daemon" > "$log" 2>&1 < /dev/null &
 		pid=$!
