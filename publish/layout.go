@@ -109,9 +109,6 @@ func ParseLayout(name string) (Layout, error) {
 	return Layout{}, fmt.Errorf("layout %q: want one of %s", name, strings.Join(known, ", "))
 }
 
-// Name returns the layout's name.
-func (l Layout) Name() string { return l.name }
-
 // Architectures returns what the layout's repositories are published for.
 func (l Layout) Architectures() []Arch {
 	if l.arches == len(Architectures()) {

@@ -76,11 +76,6 @@ func (s Spec) Labels() []string {
 	return labels
 }
 
-// Has reports whether the plan asks any check of the suite.
-func (p *Plan) Has(s Suite) bool {
-	return slices.ContainsFunc(p.Checks, func(c Check) bool { return c.Suite == s })
-}
-
 // Siblings returns the targets of the same channel and minor in other formats.
 func (p *Plan) Siblings(t *Expectation) []*Expectation {
 	var out []*Expectation

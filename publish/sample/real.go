@@ -29,11 +29,6 @@ const (
 	realCommit        = "1649f592f1909b97aa3c2a0a8f968a3fd05a7b8b"
 )
 
-// RealVersions returns the versions that Real builds: one from its own
-// sources, and one before it, which is the same program linked with another
-// version.
-func RealVersions() []publish.Version { return []publish.Version{"1.26.14", "1.26.15"} }
-
 // Real builds the real kubelet, kubeadm and kubectl and the real CNI plugins
 // for this machine's architecture. crictl stays the sample program: its module
 // cannot be built alone from what is served. The first build takes some eight

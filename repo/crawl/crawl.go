@@ -133,14 +133,14 @@ func (c *crawler) fetch(ctx context.Context, path string, limit int64, algorithm
 // problemOf gives an error its kind.
 func problemOf(err error) *repo.Problem {
 	kind := repo.Unreachable
-	var format *repo.FormatError
+	format, isFormat := asFormat(err)
 	switch {
 	case errors.Is(err, fetch.ErrAbsent):
 		kind = repo.Absent
 	case errors.Is(err, fetch.ErrTooLarge):
 		kind = repo.Malformed
 	case errors.Is(err, fetch.ErrUnreachable):
-	case errors.As(err, &format):
+	case isFormat:
 		return format.Problem()
 	}
 	return &repo.Problem{Kind: kind, Text: err.Error()}
@@ -183,8 +183,8 @@ func (c *crawler) keys(ctx context.Context) {
 
 // malformed returns the problem of bytes that were had and do not parse.
 func malformed(err error) *repo.Problem {
-	if e := (*repo.FormatError)(nil); errors.As(err, &e) {
-		return e.Problem()
+	if format, ok := asFormat(err); ok {
+		return format.Problem()
 	}
 	return &repo.Problem{Kind: repo.Malformed, Text: err.Error()}
 }
