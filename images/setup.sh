@@ -9,6 +9,7 @@
 #   images/setup.sh docker     a Docker daemon, unless an engine answers already
 #   images/setup.sh binfmt     qemu-user for foreign programs, also in containers
 #   images/setup.sh stop       ends the daemon that "docker" started
+#   images/setup.sh bench      Debian packages that only measuring needs
 #   images/setup.sh list       prints the packages and changes nothing
 #
 # The daemon's log is in $XDG_CACHE_HOME/pkgverify (or ~/.cache/pkgverify).
@@ -21,11 +22,18 @@ packages() {
 	# building images; foreign architectures
 	echo mmdebstrap arch-test qemu-user-static binfmt-support ca-certificates
 	# deb repositories: writing them, and the tools that results are held against
-	echo dpkg-dev apt-utils binutils xz-utils zstd bzip2
+	echo dpkg-dev apt-utils binutils xz-utils zstd bzip2 gzip libdpkg-perl python3-apt
 	# rpm repositories: the same
-	echo rpm dnf createrepo-c
+	echo rpm dnf createrepo-c cpio python3-rpm libxml2-utils libsolv-tools python3-librepo
+	# programs, to be looked at
+	echo gcc libc6-dev file
 	# keys and signatures
 	echo gnupg gpg gpgconf gpgv sqv
+}
+
+# What make bench measures against.
+bench_packages() {
+	echo aptly debmirror dnf-plugins-core rpm2cpio
 }
 
 say() { echo "setup: $*"; }
@@ -41,10 +49,11 @@ need_root() {
 
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pkgverify
 
+# install_packages installs those of its arguments that are lacking.
 install_packages() {
-	command -v dpkg-query >/dev/null || die "this is no Debian machine: install the like of: $(packages | tr '\n' ' ')"
+	command -v dpkg-query >/dev/null || die "this is no Debian machine: install the like of: $*"
 	lacking=
-	for p in $(packages); do
+	for p; do
 		status=$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null) || status=
 		[ "$status" = installed ] || lacking="$lacking $p"
 	done
@@ -52,7 +61,7 @@ install_packages() {
 		say "packages: all are there"
 		return
 	fi
-	need_root "installing packages" packages
+	need_root "installing packages" all
 	say "packages: installing$lacking"
 	# Services are started below, where it can be seen whether they come up.
 	policy=/usr/sbin/policy-rc.d
@@ -194,14 +203,18 @@ enable_binfmt() {
 
 case ${1:-all} in
 all)
-	install_packages
+	# shellcheck disable=SC2046
+	install_packages $(packages)
 	start_docker
 	enable_binfmt
 	;;
-packages) install_packages ;;
+# shellcheck disable=SC2046
+packages) install_packages $(packages) ;;
+# shellcheck disable=SC2046
+bench) install_packages $(packages) $(bench_packages) ;;
 docker) start_docker ;;
 binfmt) enable_binfmt ;;
 stop) stop_docker ;;
 list) packages | tr ' ' '\n' ;;
-*) die "usage: images/setup.sh [all|packages|docker|binfmt|stop|list]" ;;
+*) die "usage: images/setup.sh [all|packages|docker|binfmt|bench|stop|list]" ;;
 esac

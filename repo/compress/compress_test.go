@@ -2,11 +2,16 @@ package compress
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -49,6 +54,7 @@ func packings() []packing {
 		{"xz crc32", XZ, "xz", []string{"-c", "--check=crc32"}},
 		{"xz sha256", XZ, "xz", []string{"-c", "--check=sha256"}},
 		{"xz blocks", XZ, "xz", []string{"-c", "-T2", "--block-size=20000"}},
+		{"lzma no check", LZMA, "xz", []string{"-c", "--format=lzma"}},
 		{"bzip2", Bzip2, "bzip2", []string{"-c"}},
 		{"zstd", Zstd, "zstd", []string{"-q", "-c", "-19"}},
 		{"zstd no check", Zstd, "zstd", []string{"-q", "-c", "--no-check"}},
@@ -193,35 +199,105 @@ func TestRatio(t *testing.T) {
 
 func TestXZWindow(t *testing.T) {
 	t.Parallel()
-	want := sample(1000)
-	for _, tc := range []struct{ dict, err string }{
-		{"128MiB", ""}, {"192MiB", "more than 134217728"}, {"1GiB", "more than 134217728"},
-	} {
-		z := pack(t, want, "xz", "-c", "--lzma2=preset=0,dict=4KiB")
-		// The header's dictionary is what counts, and xz needs ten times as
-		// much to compress with it: write it in by hand.
-		z = withDict(t, z, tc.dict)
-		got, err := readAll(bytes.NewReader(z), XZ, plenty)
-		if tc.err != "" {
-			wantFormat(t, err, tc.err)
-		} else if err != nil || !bytes.Equal(got, want) {
-			t.Errorf("dictionary of %s: %v", tc.dict, err)
+	z := pack(t, []byte("small"), "xz", "-c")
+	z[12+4] = 31 // 192 MiB, in the block header
+	head := z[12 : 12+12]
+	binary.LittleEndian.PutUint32(head[8:], crc32.ChecksumIEEE(head[:8]))
+	_, err := readAll(bytes.NewReader(z), XZ, plenty)
+	wantFormat(t, err, "dictionary of 201326592 bytes, more than 134217728")
+	if !errors.Is(err, ErrLimit) {
+		t.Errorf("%v, want ErrLimit", err)
+	}
+}
+
+func TestZstdWindow(t *testing.T) {
+	t.Parallel()
+	z := pack(t, sample(1000), "zstd", "-qc", "--no-check")
+	// A frame header without a size and with a window of 256 MiB, then the
+	// blocks of the other.
+	fhd := z[4]
+	skip := 5 + 1<<(fhd>>6)
+	if fhd&0x20 == 0 {
+		skip++
+	} else if fhd>>6 == 0 {
+		skip = 6
+	}
+	z = append([]byte("\x28\xb5\x2f\xfd\x00\x90"), z[skip:]...)
+	_, err := readAll(bytes.NewReader(z), Zstd, plenty)
+	wantFormat(t, err, "window")
+	if !errors.Is(err, ErrLimit) {
+		t.Errorf("%v, want ErrLimit", err)
+	}
+}
+
+// TestSeveral reads streams one after another, as the tools do.
+func TestSeveral(t *testing.T) {
+	t.Parallel()
+	want := sample(5000)
+	for _, p := range packings() {
+		z := pack(t, want, p.tool, p.args...)
+		several := bytes.Repeat(z, 3)
+		if p.kind == Zstd {
+			several = slices.Concat(z, []byte("\x50\x2a\x4d\x18\x03\x00\x00\x00abc"), z, z) // a skippable frame
+		}
+		got, err := readAll(iotest.OneByteReader(bytes.NewReader(several)), p.kind, plenty)
+		if p.kind == LZMA {
+			wantFormat(t, err, "bytes after the end")
+		} else if err != nil || !bytes.Equal(got, bytes.Repeat(want, 3)) {
+			t.Errorf("%s: %d bytes, %v", p.name, len(got), err)
 		}
 	}
-	var many bytes.Buffer
-	z := withDict(t, pack(t, want, "xz", "-c", "--block-size=10", "--lzma2=preset=0,dict=4KiB"), "128MiB")
-	many.Write(z)
-	_, err := readAll(&many, XZ, plenty)
-	wantFormat(t, err, "together")
+}
 
-	_, err = readAll(bytes.NewReader(pack(t, want, "xz", "-c", "--x86", "--lzma2")), XZ, plenty)
-	wantFormat(t, err, "filters other than LZMA2")
+// TestPadding adds bytes after the end. gzip -t must take what is taken here.
+func TestPadding(t *testing.T) {
+	t.Parallel()
+	z := pack(t, sample(100), "gzip", "-c")
+	path := filepath.Join(t.TempDir(), "x.gz")
+	for _, tail := range []string{"", "\x00", strings.Repeat("\x00", 100_000), "\x00x", "x", "\x1f\x8b", "\x1f\x8b\x08garbage"} {
+		data := append(bytes.Clone(z), tail...)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		tool := exec.CommandContext(t.Context(), "gzip", "-t", path).Run()
+		_, err := readAll(bytes.NewReader(data), Gzip, plenty)
+		if (err == nil) != (tool == nil) {
+			t.Errorf("%d bytes %.5q: %v, gzip -t: %v", len(tail), tail, err, tool)
+		}
+	}
+}
+
+func TestMaxStreams(t *testing.T) {
+	t.Parallel()
+	z := pack(t, nil, "gzip", "-nc")
+	if _, err := readAll(bytes.NewReader(bytes.Repeat(z, MaxStreams)), Gzip, plenty); err != nil {
+		t.Errorf("%d members: %v", MaxStreams, err)
+	}
+	_, err := readAll(bytes.NewReader(bytes.Repeat(z, MaxStreams+1)), Gzip, plenty)
+	wantFormat(t, err, "more than 65536 gzip members")
+	if !errors.Is(err, ErrLimit) {
+		t.Errorf("%v, want ErrLimit", err)
+	}
+}
+
+func TestUnsupported(t *testing.T) {
+	t.Parallel()
+	odd := pack(t, []byte("small"), "xz", "-c")
+	odd[7] = 2 // a check that the format reserves
+	binary.LittleEndian.PutUint32(odd[8:], crc32.ChecksumIEEE(odd[6:8]))
+	for _, z := range []string{"\x00ZCK1rest", "\x00ZHR1rest", string(odd)} {
+		_, err := readAll(strings.NewReader(z), ByMagic([]byte(z)), plenty)
+		wantFormat(t, err, "")
+		if !errors.Is(err, ErrUnsupported) {
+			t.Errorf("%.5q: %v, want ErrUnsupported", z, err)
+		}
+	}
 }
 
 func TestByName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]Kind{
-		"Packages.gz": Gzip, "a/control.tar.xz": XZ, "data.tar.bz2": Bzip2, "primary.xml.zst": Zstd, "Packages": None, "gz": None, "x.lzma": None,
+		"Packages.gz": Gzip, "a/control.tar.xz": XZ, "data.tar.bz2": Bzip2, "primary.xml.zst": Zstd, "Packages": None, "gz": None, "x.lzma": LZMA, "primary.xml.zck": Zchunk,
 	} {
 		if got := ByName(name); got != want {
 			t.Errorf("ByName(%q) = %q, want %q", name, got, want)
@@ -254,7 +330,7 @@ func FuzzNewReader(f *testing.F) {
 		f.Add(uint8(i), pack(f, sample(600), p.tool, p.args...))
 	}
 	f.Fuzz(func(t *testing.T, which uint8, data []byte) {
-		kinds := []Kind{Gzip, XZ, Bzip2, Zstd, None}
+		kinds := []Kind{Gzip, XZ, Bzip2, Zstd, None, LZMA, Zchunk}
 		kind := kinds[int(which)%len(kinds)]
 		const limit = 1 << 20
 		got, err := readAll(bytes.NewReader(data), kind, limit)
