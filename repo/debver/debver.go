@@ -12,6 +12,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"sigs.k8s.io/pkgverify/repo"
 )
@@ -28,55 +29,97 @@ type Version struct {
 }
 
 // Parse reads s, or returns a [repo.FormatError] where
-// dpkg --validate-version does not take s without complaint. Unlike dpkg it
-// refuses white space around s.
+// dpkg --validate-version does not take s without complaint, as dpkg does with
+// the control file of a package. Unlike dpkg it refuses white space around s.
 func Parse(s string) (Version, error) {
-	if len(s) > MaxLen {
-		return Version{}, refuse(s[:64]+"...", fmt.Sprintf("%d bytes, more than %d", len(s), MaxLen))
+	v, warning, err := ParseLax(s)
+	if err == nil {
+		err = warning
 	}
-	var v Version
+	if err != nil {
+		return Version{}, err
+	}
+	return v, nil
+}
+
+// Valid reports whether [Parse] takes s. It is the quick way to know, where the
+// parts do not matter.
+func Valid(s string) bool {
+	if s == "" || len(s) > MaxLen || !isDigit(s[0]) {
+		_, err := Parse(s)
+		return err == nil
+	}
+	for i := range len(s) {
+		c := s[i]
+		if isDigit(c) || isLetter(c) || c == '.' || c == '+' || c == '~' {
+			continue
+		}
+		if c != '-' || i == len(s)-1 {
+			_, err := Parse(s) // an epoch, or a fault
+			return err == nil
+		}
+	}
+	return true
+}
+
+// ParseLax reads s as dpkg --compare-versions does: of a warning, which is a
+// [repo.FormatError] too, dpkg complains and goes on, as it does when it reads
+// its own database.
+func ParseLax(s string) (v Version, warning, err error) {
+	if len(s) > MaxLen {
+		return v, nil, refuse(s[:64]+"...", fmt.Sprintf("%d bytes, more than %d", len(s), MaxLen))
+	}
+	if i := strings.IndexAny(s, " \t"); i >= 0 {
+		return v, nil, refuse(s, "white space")
+	}
 	rest := s
-	if epoch, after, ok := strings.Cut(s, ":"); ok {
-		// As dpkg's strtol: an optional sign, then digits only.
+	if i := strings.IndexByte(s, ':'); i >= 0 {
+		// As dpkg's strtol: white space, an optional sign, then digits only.
+		epoch := strings.TrimLeft(s[:i], "\n\v\f\r")
 		n, err := strconv.ParseInt(epoch, 10, 64)
 		if err != nil || n < 0 || n > math.MaxInt32 {
-			return Version{}, refuse(s, fmt.Sprintf("epoch %q is not a number from 0 to %d", epoch, math.MaxInt32))
+			return v, nil, refuse(s, fmt.Sprintf("epoch %q is not a number from 0 to %d", epoch, math.MaxInt32))
 		}
-		v.Epoch, rest = int(n), after
+		if v.Epoch, rest = int(n), s[i+1:]; rest == "" {
+			return Version{}, nil, refuse(s, "nothing behind the epoch")
+		}
 	}
 	v.Upstream = rest
 	if i := strings.LastIndexByte(rest, '-'); i >= 0 {
 		v.Upstream, v.Revision = rest[:i], rest[i+1:]
 		if v.Revision == "" {
-			return Version{}, refuse(s, "revision is empty")
+			return Version{}, nil, refuse(s, "revision is empty")
 		}
 	}
-	switch {
-	case v.Upstream == "":
-		return Version{}, refuse(s, "upstream version is empty")
-	case !isDigit(v.Upstream[0]):
-		return Version{}, refuse(s, "upstream version does not start with a digit")
+	if v.Upstream == "" {
+		return Version{}, nil, refuse(s, "upstream version is empty")
 	}
-	if c, bad := foreign(v.Upstream, ".-+~:"); bad {
-		return Version{}, refuse(s, fmt.Sprintf("%q is not allowed in an upstream version", c))
+	if !isDigit(v.Upstream[0]) {
+		return v, refuse(s, "upstream version does not start with a digit"), nil
 	}
-	if c, bad := foreign(v.Revision, ".+~"); bad {
-		return Version{}, refuse(s, fmt.Sprintf("%q is not allowed in a revision", c))
+	if c, bad := foreign(v.Upstream, "-:"); bad {
+		return v, refuse(s, fmt.Sprintf("%q is not allowed in an upstream version", c)), nil
 	}
-	return v, nil
+	if c, bad := foreign(v.Revision, ""); bad {
+		return v, refuse(s, fmt.Sprintf("%q is not allowed in a revision", c)), nil
+	}
+	return v, nil, nil
 }
 
 func refuse(s, why string) error {
 	return &repo.FormatError{Text: fmt.Sprintf("version %q: %s", s, why)}
 }
 
-// foreign returns the first byte of s that is neither an ASCII letter nor a
-// digit nor one of more.
+// foreign returns the first character of s that is neither an ASCII letter nor
+// a digit nor one of ".+~" and more.
 func foreign(s, more string) (rune, bool) {
-	for _, c := range s {
-		if c >= 0x80 || !isDigit(byte(c)) && !isLetter(byte(c)) && !strings.ContainsRune(more, c) {
-			return c, true
+	for i := range len(s) {
+		c := s[i]
+		if isDigit(c) || isLetter(c) || c == '.' || c == '+' || c == '~' || c < utf8.RuneSelf && strings.IndexByte(more, c) >= 0 {
+			continue
 		}
+		r, _ := utf8.DecodeRuneInString(s[i:])
+		return r, true
 	}
 	return 0, false
 }
@@ -99,13 +142,15 @@ func (v Version) Compare(o Version) int {
 	return cmp.Or(cmp.Compare(v.Epoch, o.Epoch), comparePart(v.Upstream, o.Upstream), comparePart(v.Revision, o.Revision))
 }
 
-// Compare parses a and b and compares them.
+// Compare orders a and b as dpkg --compare-versions does, also where dpkg warns
+// of one of them. It returns an error where dpkg does not compare, and for an
+// empty version, which dpkg takes for none.
 func Compare(a, b string) (int, error) {
-	va, err := Parse(a)
+	va, _, err := ParseLax(a)
 	if err != nil {
 		return 0, err
 	}
-	vb, err := Parse(b)
+	vb, _, err := ParseLax(b)
 	if err != nil {
 		return 0, err
 	}

@@ -38,8 +38,12 @@ func TestParseAgreesWithDpkg(t *testing.T) {
 	for _, s := range parseCases() {
 		v, err := Parse(s)
 		out, dpkgErr := exec.CommandContext(t.Context(), bin, "--validate-version", "--", s).CombinedOutput()
-		if (err == nil) != (dpkgErr == nil) {
-			t.Errorf("Parse(%q) = %+v, %v; dpkg says %v %s", s, v, err, dpkgErr, out)
+		if (err == nil) != (dpkgErr == nil) || Valid(s) != (err == nil) {
+			t.Errorf("Parse(%q) = %+v, %v; Valid %v; dpkg says %v %s", s, v, err, Valid(s), dpkgErr, out)
+		}
+		_, warning, laxErr := ParseLax(s)
+		if got := strings.Contains(string(out), "warning:"); (warning != nil) != got || (laxErr != nil) != (dpkgErr != nil && !got) {
+			t.Errorf("ParseLax(%q): warning %v, error %v; dpkg says %s", s, warning, laxErr, out)
 		}
 		if _, ok := errors.AsType[*repo.FormatError](err); err != nil && !ok {
 			t.Errorf("Parse(%q): %T, want a *repo.FormatError", s, err)
@@ -105,6 +109,29 @@ func TestCompareAgreesWithDpkg(t *testing.T) {
 	}
 	if rows < 30 {
 		t.Errorf("%d rows in the table", rows)
+	}
+}
+
+// TestCompareLaxAgreesWithDpkg compares versions of which dpkg warns, and those
+// that it does not compare.
+func TestCompareLaxAgreesWithDpkg(t *testing.T) {
+	t.Parallel()
+	bin := dpkg(t)
+	list := []string{"1.0", "a1", "a1~", "1.0_2", "1/0", "1,0", "1.0-a_b", "1.0-a", "~1", "1:a", "1.0-1:2", "_", "0", "a", "1-", "1:", "x:1", "1 0"}
+	for _, a := range list {
+		for _, b := range list {
+			got, err := Compare(a, b)
+			for _, op := range []struct {
+				word string
+				want bool
+			}{{"lt", got < 0}, {"eq", got == 0}, {"gt", got > 0}} {
+				out, dpkgErr := exec.CommandContext(t.Context(), bin, "--compare-versions", "--", a, op.word, b).CombinedOutput()
+				refused := strings.Contains(string(out), "error:")
+				if (err != nil) != refused || err == nil && (dpkgErr == nil) != op.want {
+					t.Errorf("Compare(%q, %q) = %d, %v; dpkg %s: %v %s", a, b, got, err, op.word, dpkgErr, out)
+				}
+			}
+		}
 	}
 }
 

@@ -88,12 +88,20 @@ func notAllowed(r rune) bool {
 // -1, 0 or 1. Like rpm it takes any text: an epoch counts only when nothing
 // but digits is in front of the first colon. Use [Parse] to refuse the rest.
 func Compare(a, b string) int {
-	ea, va, ra := split(a)
-	eb, vb, rb := split(b)
+	ea, va, ra, hasA := split(a)
+	eb, vb, rb, hasB := split(b)
 	if c := compareNumbers(ea, eb); c != 0 {
 		return c
 	}
-	return CompareParts(va, ra, vb, rb)
+	switch c := CompareSegments(va, vb); {
+	case c != 0:
+		return c
+	case hasA && !hasB: // even if it is empty: compare_values in rpmver.c
+		return 1
+	case hasB && !hasA:
+		return -1
+	}
+	return CompareSegments(ra, rb)
 }
 
 // CompareParts compares two versions and, when these are equal, two releases;
@@ -105,8 +113,15 @@ func CompareParts(version, release, otherVersion, otherRelease string) int {
 	return CompareSegments(release, otherRelease)
 }
 
-// split takes s apart as rpm's parseEVR does.
-func split(s string) (epoch, version, release string) {
+// Split takes any text apart as rpm's parseEVR does: the digits before a first
+// colon, what is between, and what is behind the last "-". The epoch comes
+// without leading zeros, so that it is empty for none and for 0.
+func Split(s string) (epoch, version, release string) {
+	epoch, version, release, _ = split(s)
+	return epoch, version, release
+}
+
+func split(s string) (epoch, version, release string, hasRelease bool) {
 	digits := 0
 	for digits < len(s) && digit(s[digits]) {
 		digits++
@@ -115,9 +130,9 @@ func split(s string) (epoch, version, release string) {
 		epoch, s = strings.TrimLeft(s[:digits], "0"), s[digits+1:]
 	}
 	if i := strings.LastIndexByte(s, '-'); i >= 0 {
-		return epoch, s[:i], s[i+1:]
+		return epoch, s[:i], s[i+1:], true
 	}
-	return epoch, s, ""
+	return epoch, s, "", false
 }
 
 // CompareSegments is rpmvercmp: it compares one version or one release. "~"
