@@ -23,9 +23,9 @@ func layers() [][]string {
 		{"images/build", "images/engine", "images/guest", "images/pull", "publish"},
 		{"images"},
 		{"repo/apt", "repo/deb", "repo/rpm", "repo/fetch"},
-		{"repo/rpmmd"},
-		{"repo/deb822", "repo/pgp", "repo/compress", "repo/debver", "repo/rpmver"},
-		{"repo/repopath"},
+		{"repo/rpmmd", "repo/metalink", "repo/cpio", "repo/debrel", "repo/rpmdep"},
+		{"repo/deb822", "repo/pgp", "repo/compress", "repo/debver", "repo/rpmver", "repo/payload", "repo/hashes"},
+		{"repo/repopath", "repo/xmlstream"},
 		{"repo"},
 	}
 }

@@ -1,31 +1,6 @@
 package repo
 
-import (
-	"io/fs"
-	"strings"
-)
-
-// Field is one named value of a package's metadata.
-type Field struct {
-	Name  string
-	Value string
-}
-
-// Fields is a package's metadata in its own order: for deb the control fields
-// by their own names, for rpm the header's by the names of rpmmd's primary
-// ("name", "summary", "requires", "header-range"...), lists sorted and one
-// entry a line, so that the index and the package can be compared.
-type Fields []Field
-
-// Get returns the value of the first field of that name, in any case.
-func (f Fields) Get(name string) (string, bool) {
-	for _, x := range f {
-		if strings.EqualFold(x.Name, name) {
-			return x.Value, true
-		}
-	}
-	return "", false
-}
+import "strings"
 
 // Package is one entry of an index and, when it was fetched, the package file.
 type Package struct {
@@ -65,17 +40,23 @@ func (p Package) String() string { return p.Name + " " + p.Version + " " + p.Arc
 
 // Artifact is a package file: its bytes, and what is inside.
 type Artifact struct {
-	// File is the bytes; its Problem says that they could not be had.
+	// File is the bytes; its Problem says that they could not be had. It has no
+	// claims: the one is the package's.
 	File
 	// Inside says why the package's own format could not be read, nil if it
 	// could.
 	Inside *Problem `json:"inside,omitempty"`
 	// Faults are what is wrong inside a package that can be read.
 	Faults []Problem `json:"faults,omitempty"`
-	// Fields is the control file or the rpm header.
+	// Fields is the control file or the rpm header. When all of it is in the
+	// index too, it is the index's entry, which may hold more.
 	Fields Fields `json:"-"`
-	// Files lists what the package installs, sorted by path.
+	// Files lists what the package installs, sorted by path. It is nil when
+	// only the bytes and the control data were asked for.
 	Files []PayloadFile `json:"-"`
+	// Scripts names the maintainer scripts ("postinst") or scriptlets
+	// ("posttrans"), sorted.
+	Scripts []string `json:"scripts,omitempty"`
 	// Signatures are an rpm's own; debs carry none.
 	Signatures []Signature `json:"signatures,omitempty"`
 	// SelfDigests are the digests that the package holds of its own parts.
@@ -91,18 +72,4 @@ type SelfDigest struct {
 	Algorithm Algorithm `json:"algorithm"`
 	Want      string    `json:"want"`
 	Got       string    `json:"got"`
-}
-
-// PayloadFile is one file that a package installs.
-type PayloadFile struct {
-	// Path is absolute and clean.
-	Path  string
-	Mode  fs.FileMode
-	Size  int64
-	Owner string
-	Group string
-	// Link is the target of a symbolic or hard link.
-	Link string
-	// Config marks a conffile (deb) or %config (rpm).
-	Config bool
 }

@@ -25,6 +25,8 @@ type Problem struct {
 	// it may be empty.
 	Where string `json:"where,omitempty"`
 	Text  string `json:"text"`
+	// Tolerated says that clients read the file all the same.
+	Tolerated bool `json:"tolerated,omitempty"`
 }
 
 // Is reports whether p is a problem of kind k. It may be called on nil.

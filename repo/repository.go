@@ -10,8 +10,37 @@ type Repository struct {
 	Apt      *Apt      `json:"apt,omitempty"` // set for deb
 	RPM      *RPMMD    `json:"rpm,omitempty"` // set for rpm
 	// Keys are the copies of the signing key that the repository serves.
-	Keys     []KeyFile `json:"keys,omitempty"`
+	Keys []KeyFile `json:"keys,omitempty"`
+	// Sources are the source packages of an apt repository that has them.
+	Sources []SourcePackage `json:"sources,omitempty"`
+	// Restarts say that, and why, the crawl began again: the repository was
+	// being published while it was read.
+	Restarts []Restart `json:"restarts,omitempty"`
+	// Unsettled says why the repository was not at rest at the last look
+	// either, "" when it was.
+	Unsettled string `json:"unsettled,omitempty"`
+	// Packages come last, so that a report can be written one by one.
 	Packages []Package `json:"packages,omitempty"`
+}
+
+// Restart is one time that a crawl began again.
+type Restart struct {
+	At  time.Time `json:"at"`
+	Why string    `json:"why"`
+}
+
+// SourcePackage is one stanza of an apt Sources index.
+type SourcePackage struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	// Directory holds Files, relative to the root.
+	Directory string `json:"directory"`
+	// By and Line say where the stanza is.
+	By   string `json:"by"`
+	Line int    `json:"line"`
+	// Files are what the package consists of; a Path is Directory and the name.
+	Files  []ReleaseEntry `json:"files,omitempty"`
+	Fields Fields         `json:"-"`
 }
 
 // Apt is the metadata of an apt repository.

@@ -38,11 +38,39 @@ type Signature struct {
 	// Expires is zero for a signature without an expiry.
 	Expires time.Time        `json:"expires,omitzero"`
 	Verdict SignatureVerdict `json:"verdict"`
-	// Signer is the fingerprint of the primary key behind a good signature.
-	Signer string `json:"signer,omitempty"`
+	// Signer is the fingerprint of the primary key behind a good signature,
+	// SignerKey that of the very key or subkey.
+	Signer    string `json:"signer,omitempty"`
+	SignerKey string `json:"signer_key,omitempty"`
+	// KeyBits and KeyCurve are of that key; a key has one of the two.
+	KeyBits  int    `json:"key_bits,omitempty"`
+	KeyCurve string `json:"key_curve,omitempty"`
+	// SelfSignatureHash is that of the self-signature in force of the signer's
+	// primary key, BindingHash that of the subkey's binding, if it is a subkey.
+	SelfSignatureHash string `json:"self_signature_hash,omitempty"`
+	BindingHash       string `json:"binding_hash,omitempty"`
+	// AtSigning and Now are the state of the key (and of its primary key) when
+	// the signature was made, and when it was looked at. Both are empty when
+	// the key is not known.
+	AtSigning KeyState `json:"at_signing,omitempty"`
+	Now       KeyState `json:"now,omitempty"`
 	// Detail says why, where the verdict is not Good.
 	Detail string `json:"detail,omitempty"`
 }
+
+// KeyState is whether a key may sign at some time.
+type KeyState string
+
+// The states of a key.
+const (
+	KeyValid       KeyState = "valid"
+	KeyExpired     KeyState = "expired"
+	KeyRevoked     KeyState = "revoked"
+	KeyNotYetValid KeyState = "not-yet-valid"
+	// KeyCannotSign: the key or subkey has not the right to sign data, or lacks
+	// a valid binding.
+	KeyCannotSign KeyState = "cannot-sign"
+)
 
 // Key is an OpenPGP key or subkey as one copy of it says.
 type Key struct {
@@ -52,11 +80,17 @@ type Key struct {
 	UserIDs     []string  `json:"user_ids,omitempty"`
 	Algorithm   string    `json:"algorithm"`
 	Bits        int       `json:"bits,omitempty"`
+	Curve       string    `json:"curve,omitempty"`
+	Version     int       `json:"version"`
 	Created     time.Time `json:"created"`
 	// Expires is zero for a key that does not expire.
 	Expires time.Time `json:"expires,omitzero"`
 	Revoked bool      `json:"revoked,omitempty"`
-	CanSign bool      `json:"can_sign"`
+	// RevokedAt is when, and RevocationReason why, by the name of RFC 9580
+	// section 5.2.3.31 ("superseded", "compromised", "retired", "none").
+	RevokedAt        time.Time `json:"revoked_at,omitzero"`
+	RevocationReason string    `json:"revocation_reason,omitempty"`
+	CanSign          bool      `json:"can_sign"`
 	// SelfSignatureHash is the hash of the self-signature in force.
 	SelfSignatureHash string `json:"self_signature_hash,omitempty"`
 	Subkeys           []Key  `json:"subkeys,omitempty"`
@@ -66,4 +100,6 @@ type Key struct {
 type KeyFile struct {
 	File
 	Keys []Key `json:"keys,omitempty"`
+	// Faults are the keys and signatures of the file that were left out.
+	Faults []Problem `json:"faults,omitempty"`
 }

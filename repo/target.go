@@ -19,8 +19,22 @@ type Target struct {
 	Channel string `json:"channel"`
 	Minor   string `json:"minor"`
 	// URL is the root of the repository, with a trailing slash: the folder
-	// that holds InRelease, or the one that holds repodata.
+	// that holds InRelease, or the one that holds repodata. Paths of packages
+	// are relative to it.
 	URL string `json:"url"`
+	// Suite is the suite of an apt repository that is laid out below dists/,
+	// such as "bookworm" or "bookworm-updates"; URL is then the folder that
+	// holds dists. It is empty for a flat repository.
+	Suite string `json:"suite,omitempty"`
+}
+
+// Metadata returns the folder of the signed root, relative to URL: "" or
+// ending in a slash.
+func (t Target) Metadata() string {
+	if t.Format == Deb && t.Suite != "" {
+		return "dists/" + t.Suite + "/"
+	}
+	return ""
 }
 
 // Name returns the name of t that is the same on every run and host, such as

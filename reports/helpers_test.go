@@ -37,7 +37,8 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func target(f repo.Format, minor string) repo.Target {
+func target(f repo.Format) repo.Target {
+	const minor = "1.26"
 	return repo.Target{
 		Format: f, Channel: "stable", Minor: minor,
 		URL: fmt.Sprintf("https://pkgs.example.org/core:/stable:/v%s/%s/", minor, f),
@@ -52,7 +53,7 @@ func reportOf(results ...Result) *Report {
 		Started: start, Finished: start.Add(90 * time.Second),
 		Plan: Plan{
 			Profile: "kubernetes", Channels: []string{"stable"}, Minors: []string{"1.26"},
-			Targets: []repo.Target{target(repo.Deb, "1.26"), target(repo.RPM, "1.26")},
+			Targets: []repo.Target{target(repo.Deb), target(repo.RPM)},
 		},
 		Summary: Summarise(results), Results: results,
 	}

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -33,9 +34,37 @@ func (e *SchemaError) Error() string {
 	return fmt.Sprintf("the report's schema is %q, wanted %q: read it with the version of pkgverify that wrote it", e.Got, Schema)
 }
 
-// JSON returns r as indented JSON with a newline at its end. Equal reports give
-// equal bytes. Lists are never null.
-func (r *Report) JSON() ([]byte, error) {
+// WriteJSON writes r as indented JSON with a newline at its end. Equal reports
+// give equal bytes. Lists are never null.
+//
+// Packages are encoded one by one: a repository may have 100,000, and the
+// whole text would be some hundred megabytes in memory, several times over.
+func (r *Report) WriteJSON(w io.Writer) error {
+	frame := r.filled()
+	frame.Repositories = []repo.Repository{}
+	out := &pieces{w: bufio.NewWriter(w)}
+	err := writeJSON(out, &frame, r.Repositories)
+	if err == nil {
+		err = out.w.Flush()
+	}
+	if err != nil {
+		return fmt.Errorf("write the report as JSON: %w", err)
+	}
+	return nil
+}
+
+// pieces writes pieces of a text. The error of the first that fails comes again
+// when the buffer is flushed (package bufio), so that none is looked at before.
+type pieces struct{ w *bufio.Writer }
+
+func (p *pieces) add(parts ...string) {
+	for _, s := range parts {
+		_, _ = p.w.WriteString(s)
+	}
+}
+
+// filled returns r with empty lists where it has none.
+func (r *Report) filled() Report {
 	c := *r
 	c.Plan.Channels = orEmpty(c.Plan.Channels)
 	c.Plan.Minors = orEmpty(c.Plan.Minors)
@@ -45,16 +74,69 @@ func (r *Report) JSON() ([]byte, error) {
 	c.Plan.Packages = orEmpty(c.Plan.Packages)
 	c.Plan.Cells = orEmpty(c.Plan.Cells)
 	c.Results = orEmpty(c.Results)
-	c.Repositories = orEmpty[repo.Repository](c.Repositories)
+	c.Repositories = orEmpty(c.Repositories)
 	c.Cells = append([]Cell{}, c.Cells...)
 	for i := range c.Cells {
 		c.Cells[i].Steps = orEmpty(c.Cells[i].Steps)
 	}
-	data, err := marshal(&c)
+	return c
+}
+
+// writeJSON writes the report with the repositories put into its empty list.
+func writeJSON(out *pieces, report *Report, repositories []repo.Repository) error {
+	frame, err := marshal(report, "")
 	if err != nil {
-		return nil, fmt.Errorf("write the report as JSON: %w", err)
+		return err
 	}
-	return data, nil
+	// No string of JSON holds a newline, so that this is the list itself.
+	const list = "\n  \"repositories\": ["
+	head, tail, _ := bytes.Cut(frame, []byte(list))
+	out.add(string(head))
+	out.add(list)
+	for i := range repositories {
+		if err := writeRepository(out, &repositories[i], i); err != nil {
+			return err
+		}
+	}
+	if len(repositories) > 0 {
+		out.add("\n  ")
+	}
+	out.add(string(tail))
+	return nil
+}
+
+// writeRepository writes element i of the list of repositories.
+func writeRepository(out *pieces, r *repo.Repository, i int) error {
+	const indent = "    "
+	c := *r
+	c.Packages = nil // the last member, left out when empty
+	frame, err := marshal(&c, indent)
+	if err != nil {
+		return err
+	}
+	if i > 0 {
+		out.add(",")
+	}
+	out.add("\n" + indent)
+	out.add(string(bytes.TrimSuffix(frame, []byte("\n"+indent+"}\n"))))
+	for j := range r.Packages {
+		if j == 0 {
+			out.add(",\n" + indent + "  \"packages\": [")
+		} else {
+			out.add(",")
+		}
+		p, err := marshal(&r.Packages[j], indent+indent)
+		if err != nil {
+			return err
+		}
+		out.add("\n" + indent + indent)
+		out.add(string(bytes.TrimSuffix(p, []byte("\n"))))
+	}
+	if len(r.Packages) > 0 {
+		out.add("\n" + indent + "  ]")
+	}
+	out.add("\n" + indent + "}")
+	return nil
 }
 
 // orEmpty returns s, or an empty list for nil.
@@ -65,13 +147,14 @@ func orEmpty[T any](s []T) []T {
 	return s
 }
 
-// marshal returns v as indented JSON. Signs such as < stay as they are: the
+// marshal returns v as indented JSON with a newline at its end; the lines behind
+// the first begin with the prefix. Signs such as < stay as they are: the
 // files are read by people, and whoever puts them into a page escapes them.
-func marshal(v any) ([]byte, error) {
+func marshal(v any, prefix string) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent(prefix, "  ")
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
@@ -121,7 +204,7 @@ const reportMode = 0o644
 // content or the new one, whole: under a temporary name in the same folder,
 // flushed to the disk, then renamed. It makes the folder if need be. The name
 // must be a plain file name. After an error no temporary file is left.
-func WriteFile(dir, name string, data []byte) (err error) {
+func WriteFile(dir, name string, write func(io.Writer) error) (err error) {
 	if name == "" || name == "." || name == ".." || filepath.Base(name) != name {
 		return fmt.Errorf("write %q in %s: not a plain file name", name, dir)
 	}
@@ -143,7 +226,7 @@ func WriteFile(dir, name string, data []byte) (err error) {
 	if err = f.Chmod(reportMode); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	if _, err = f.Write(data); err != nil {
+	if err = write(f); err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
 	if err = f.Sync(); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,10 +19,18 @@ import (
 func TestJSONRoundTrip(t *testing.T) {
 	t.Parallel()
 	r := mixed()
-	r.Repositories = []repo.Repository{{Target: target(repo.Deb, "1.26"), Packages: []repo.Package{{Name: "kubelet", Version: "1.26.3-1.1"}}}}
-	data, err := r.JSON()
+	r.Repositories = []repo.Repository{
+		{Target: target(repo.Deb), Packages: []repo.Package{
+			{Name: "kubelet", Version: "1.26.3-1.1", Artifact: &repo.Artifact{Scripts: []string{"postinst"}}}, {Name: "kubectl"},
+		}},
+		{Target: target(repo.RPM), RPM: &repo.RPMMD{}},
+	}
+	data, err := jsonOf(r)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if whole, err := marshal(r.filled(), ""); err != nil || !bytes.Equal(data, whole) {
+		t.Errorf("written piece by piece it is not what it is at once: %v (-at once +in pieces):\n%s", err, cmp.Diff(string(whole), string(data)))
 	}
 	got, err := Read(bytes.NewReader(data))
 	if err != nil {
@@ -30,7 +39,7 @@ func TestJSONRoundTrip(t *testing.T) {
 	if diff := cmp.Diff(r, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("report read back (-want +got):\n%s", diff)
 	}
-	again, err := got.JSON()
+	again, err := jsonOf(got)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,9 +48,23 @@ func TestJSONRoundTrip(t *testing.T) {
 	}
 }
 
+func jsonOf(r *Report) ([]byte, error) {
+	var b bytes.Buffer
+	err := r.WriteJSON(&b)
+	return b.Bytes(), err
+}
+
+// text writes a string, for WriteFile.
+func text(s string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, s)
+		return err
+	}
+}
+
 func TestJSONEmpty(t *testing.T) {
 	t.Parallel()
-	data, err := (&Report{Schema: Schema, Cells: []Cell{{ID: "a<b"}}}).JSON()
+	data, err := jsonOf(&Report{Schema: Schema, Cells: []Cell{{ID: "a<b"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +115,7 @@ func TestWriteFile(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "artifacts")
 	for _, content := range []string{"old", "new"} {
-		if err := WriteFile(dir, "report.json", []byte(content)); err != nil {
+		if err := WriteFile(dir, "report.json", text(content)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -100,11 +123,11 @@ func TestWriteFile(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "taken", "full"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := WriteFile(dir, "taken", []byte("x")); err == nil {
+	if err := WriteFile(dir, "taken", text("x")); err == nil {
 		t.Error("no error where a folder is in the way")
 	}
 	for _, name := range []string{"", ".", "..", "a/b", "../x"} {
-		if err := WriteFile(dir, name, nil); err == nil {
+		if err := WriteFile(dir, name, text("")); err == nil {
 			t.Errorf("%q was taken as a file name", name)
 		}
 	}

@@ -37,7 +37,7 @@ func (r *Report) Metadata() ([]byte, error) {
 	for k, v := range m {
 		m[k] = cut(visible(v), maxMetadata)
 	}
-	data, err := marshal(m)
+	data, err := marshal(m, "")
 	if err != nil {
 		return nil, fmt.Errorf("write the metadata: %w", err)
 	}

@@ -131,6 +131,23 @@ func (t *textReport) verdict() {
 	if t.r.Interrupted && s.Verdict == Fail {
 		t.styled(yellow, "", "", "The run was interrupted: what follows is what it had learnt by then.")
 	}
+	t.restarts()
+}
+
+// restarts says which repositories were published while they were read.
+func (t *textReport) restarts() {
+	for i := range t.r.Repositories {
+		x := &t.r.Repositories[i]
+		if len(x.Restarts) == 0 {
+			continue
+		}
+		name, times := x.Target.Name(), count(len(x.Restarts)+1, "time", "times")
+		if x.Unsettled == "" {
+			t.styled(yellow, "", "", fmt.Sprintf("%s was being published: it was read %s, the last counts (%s).", name, times, visible(x.Restarts[0].Why)))
+		} else {
+			t.styled(yellow, "", "", fmt.Sprintf("%s was read %s and did not come to rest: %s.", name, times, visible(x.Unsettled)))
+		}
+	}
 }
 
 // headline writes the verdict.

@@ -66,6 +66,17 @@ func many() *Report {
 	return reportOf(results...)
 }
 
+// restarted is a run that met a publication in progress.
+func restarted() *Report {
+	r := allPass()
+	again := []repo.Restart{{Why: "Packages.gz is not what InRelease says of it"}}
+	r.Repositories = []repo.Repository{
+		{Target: target(repo.Deb), Restarts: again},
+		{Target: target(repo.RPM), Restarts: append(again, again...), Unsettled: "repodata/repomd.xml changed while the repository was read"},
+	}
+	return r
+}
+
 func TestTextGolden(t *testing.T) {
 	t.Parallel()
 	files := []string{"/artifacts/report.json", "/artifacts/junit_verify.xml"}
@@ -81,6 +92,7 @@ func TestTextGolden(t *testing.T) {
 		{"blocked", unreachable(), TextOptions{Files: files}, "BLOCKED: could not tell for 20 checks in 2 of 2 repositories"},
 		{"interrupted", interrupted(), TextOptions{Files: files}, "INTERRUPTED: stopped before the end; nothing had failed so far"},
 		{"many", many(), TextOptions{Files: files}, "FAIL: 40 checks failed in 1 of 2 repositories"},
+		{"restarted", restarted(), TextOptions{}, "PASS: 3 checks passed in 2 repositories and 1 container"},
 		{"empty", reportOf(), TextOptions{}, "BLOCKED: nothing was checked"},
 	}
 	for _, tt := range tests {

@@ -52,7 +52,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 	}
 	slots := semaphore.NewWeighted(targetsAtOnce)
 	var order []*verify.Expectation
-	deep := make(map[*verify.Expectation]bool)
+	depths := make(map[*verify.Expectation]crawl.Depth)
 	add := func(t *verify.Expectation) {
 		if g.targets[t] == nil {
 			g.targets[t] = &crawled{done: make(chan struct{})}
@@ -64,7 +64,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 			continue
 		}
 		add(s.Target)
-		deep[s.Target] = deep[s.Target] || s.Check.Suite == verify.Packages
+		depths[s.Target] = max(depths[s.Target], depthOf(s.Check))
 		if s.Check.WithSiblings {
 			for _, sibling := range opts.Plan.Siblings(s.Target) {
 				add(sibling)
@@ -87,7 +87,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 			}
 			defer slots.Release(1)
 			start := time.Now()
-			c.repository = g.crawl(ctx, t, deep[t])
+			c.repository = g.crawl(ctx, t, depths[t])
 			c.took = time.Since(start)
 		}()
 	}
@@ -137,7 +137,7 @@ func readSmall(ctx context.Context, opts fetch.Options, policy fetch.Policy, roo
 	return data, err
 }
 
-func (g *gatherer) crawl(ctx context.Context, e *verify.Expectation, deep bool) repo.Repository {
+func (g *gatherer) crawl(ctx context.Context, e *verify.Expectation, depth crawl.Depth) repo.Repository {
 	src, err := fetch.New(e.Target.URL, g.opts.Fetch)
 	if err != nil {
 		return unreached(e.Target, err)
@@ -147,14 +147,35 @@ func (g *gatherer) crawl(ctx context.Context, e *verify.Expectation, deep bool) 
 		KeyFiles: e.KeyFiles,
 		Parallel: g.opts.Parallel,
 		Policy:   g.opts.Policy,
+		Settle:   g.opts.Settle,
+		Cache:    g.opts.Cache,
 	}
-	if deep {
-		opts.Want = e.Wants
+	for _, a := range e.Arches {
+		opts.Arches = append(opts.Arches, a.In(repo.Deb))
+	}
+	if depth > crawl.Nothing {
+		opts.Depth = func(p repo.Package) crawl.Depth {
+			if !e.Wants(p) {
+				return crawl.Nothing
+			}
+			return depth
+		}
 	}
 	if g.opts.Progress != nil {
 		opts.Progress = g.opts.Progress.Crawled
 	}
 	return crawl.Crawl(ctx, src, e.Target, opts)
+}
+
+// depthOf returns how much of the package files a check needs.
+func depthOf(c *verify.Check) crawl.Depth {
+	switch {
+	case c.Payload:
+		return crawl.Payload
+	case c.Suite == verify.Packages:
+		return crawl.Control
+	}
+	return crawl.Nothing
 }
 
 // unreached is a repository of which nothing was learnt.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/crawl"
 	"sigs.k8s.io/pkgverify/repo/fetch"
+	"sigs.k8s.io/pkgverify/repo/fetch/cache"
 	"sigs.k8s.io/pkgverify/reports"
 	"sigs.k8s.io/pkgverify/verify"
 )
@@ -49,6 +50,10 @@ type Options struct {
 	LabelFilter string
 	Fetch       fetch.Options
 	Policy      fetch.Policy
+	// Settle looks again at a repository that is being published.
+	Settle crawl.Settle
+	// Cache keeps what was verified for the next run; nil keeps nothing.
+	Cache *cache.Cache
 	// Parallel bounds the package files of one target read at once.
 	Parallel int
 	// Timeout bounds the whole run; 0 is one day.

@@ -51,6 +51,9 @@ type Check struct {
 	// Formats it applies to.
 	Formats []repo.Format
 	Needs   []Need
+	// Payload says that the check looks at the files inside the packages, which
+	// are then decompressed: the dearest facts of all.
+	Payload bool
 	// Doc says what it asks, why, the incident behind it, and what to do when
 	// it fails.
 	Doc string

@@ -70,6 +70,9 @@ func (s Spec) Labels() []string {
 		"format:" + string(t.Format), "channel:" + t.Channel, "minor:" + t.Minor,
 		"suite:" + string(s.Check.Suite), "check:" + s.Check.ID,
 	}
+	if s.Check.Payload {
+		labels = append(labels, "depth:payload")
+	}
 	if s.Cell != nil {
 		labels = append(labels, "distro:"+s.Cell.Cell.Distro, "arch:"+string(s.Cell.Cell.Arch))
 	}

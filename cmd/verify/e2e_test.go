@@ -174,7 +174,7 @@ func publishTree(t *testing.T, layoutName, broken string, arches ...string) publ
 // arguments are those of a run on the tree.
 func (p published) arguments(more ...string) []string {
 	return append([]string{"--profile", p.profile, "--base-url", p.url, "--key", p.key, "--channel", p.channels,
-		"--minor", "1.26", "--versions", p.versions, "--arch", p.arches}, more...)
+		"--minor", "1.26", "--versions", p.versions, "--arch", p.arches, "--settle", "0"}, more...)
 }
 
 const noContainers = "--suite=metadata,packages"

@@ -29,6 +29,10 @@ func TestTreeOfOtherTools(t *testing.T) {
 			t.Errorf("%s: %d packages were read, want 4", r.Target.Name(), len(r.Packages))
 		}
 	}
+	o = program(t, append(args, "--deb-url", filepath.Join(root, "archive", "dists", "stable"))...)
+	if o.exit != exitPass || len(o.with(verify.Warn)) > 0 || len(o.report.Repositories) != 2 || len(o.report.Repositories[0].Packages) != 4 {
+		t.Errorf("below dists/: exit %d\n%s%s", o.exit, o.stdout, o.stderr)
+	}
 	o = program(t, append(args, "--versions", "2.0.2")...)
 	if diff := cmp.Diff([]string{"packages-published"}, o.with(verify.Fail)); diff != "" || o.exit != exitFail {
 		t.Errorf("exit %d, failing (-want +got):\n%s\n%s", o.exit, diff, o.stdout)

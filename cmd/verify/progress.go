@@ -31,6 +31,11 @@ func (p *phases) Crawled(c crawl.Progress) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	name := c.Target.Name()
+	if c.Again != "" {
+		p.to.Start("crawl " + name).Done("looking again soon: " + c.Again)
+		delete(p.targets, name)
+		return
+	}
 	t := p.targets[name]
 	if t == nil {
 		t = &crawling{phase: p.to.Start("crawl " + name)}

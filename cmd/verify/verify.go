@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,7 +17,9 @@ import (
 	"sigs.k8s.io/pkgverify/images/build"
 	"sigs.k8s.io/pkgverify/images/lab"
 	"sigs.k8s.io/pkgverify/images/pull"
+	"sigs.k8s.io/pkgverify/repo/crawl"
 	"sigs.k8s.io/pkgverify/repo/fetch"
+	"sigs.k8s.io/pkgverify/repo/fetch/cache"
 	"sigs.k8s.io/pkgverify/reports"
 	"sigs.k8s.io/pkgverify/suites"
 	"sigs.k8s.io/pkgverify/verify"
@@ -30,6 +33,8 @@ type runFlags struct {
 	parallel        int
 	installParallel int
 	timeout         time.Duration
+	settle          time.Duration
+	cache           string
 	artifacts       string
 	json            bool
 }
@@ -69,6 +74,8 @@ func newVerify(s streams) *cobra.Command {
 	f.IntVar(&flags.parallel, "parallel", 4, "package files of one repository read at once")
 	f.IntVar(&flags.installParallel, "install-parallel", min(2, runtime.NumCPU()), "containers at once")
 	f.DurationVar(&flags.timeout, "timeout", time.Hour, "bound on the whole run")
+	f.DurationVar(&flags.settle, "settle", 15*time.Second, "wait before looking again, twice at most, at a repository whose index and signed root disagree; 0 never looks again")
+	f.StringVar(&flags.cache, "cache", "", "folder that keeps what was verified, so that the next run fetches only what is new")
 	f.StringVar(&flags.artifacts, "artifacts", "", "folder for the reports (default $ARTIFACTS, else ./artifacts)")
 	f.BoolVar(&flags.json, "json", false, "report v1 on standard output instead of the summary")
 	cmd.AddCommand(newList(s), newChecks(s), newRender(s), newImages(s))
@@ -83,6 +90,9 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 	problems := []error{err}
 	if r.parallel < 1 || r.installParallel < 1 {
 		problems = append(problems, errors.New("--parallel and --install-parallel need at least 1"))
+	}
+	if r.settle < 0 {
+		problems = append(problems, fmt.Errorf("--settle %v: needs to be 0 or more", r.settle))
 	}
 	if r.timeout <= 0 {
 		problems = append(problems, fmt.Errorf("--timeout %v: needs to be more than 0", r.timeout))
@@ -109,12 +119,19 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	laboratory.Fetch, laboratory.Policy = web, policy
+	kept, err := r.openCache(s)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = kept.Close() }() // nothing is lost: entries are whole files
 	outcome, err := suites.Run(ctx, suites.Options{
 		Plan:        plan,
 		Key:         key,
 		LabelFilter: r.plan.labelFilter,
 		Fetch:       web,
 		Policy:      policy,
+		Settle:      r.settling(),
+		Cache:       kept,
 		Parallel:    r.parallel,
 		Timeout:     r.timeout,
 		StartCells:  laboratory.Start,
@@ -139,6 +156,37 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 		_, _ = fmt.Fprintf(s.err, "verify: the reports could not be written: %v\n", writeErr)
 	}
 	return exitOf(report)
+}
+
+// maxCache is how many bytes a cache may hold when a run begins: what was not
+// used for longest is removed.
+const maxCache = 32 << 30
+
+// openCache opens the cache, or returns nil when there is to be none.
+func (r *runFlags) openCache(s streams) (*cache.Cache, error) {
+	if r.cache == "" {
+		return nil, nil
+	}
+	c, err := cache.Open(r.cache, cache.Options{Bodies: true, Warn: func(err error) {
+		_, _ = fmt.Fprintf(s.err, "verify: --cache: the run goes on without: %v\n", err)
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("--cache: %w", err)
+	}
+	if _, err := c.Prune(maxCache); err != nil {
+		_, _ = fmt.Fprintf(s.err, "verify: --cache: not tidied up: %v\n", err)
+	}
+	return c, nil
+}
+
+// looks is how often a repository that is being published is looked at again.
+const looks = 2
+
+func (r *runFlags) settling() crawl.Settle {
+	if r.settle == 0 {
+		return crawl.Settle{}
+	}
+	return crawl.Settle{Looks: looks, Wait: r.settle}
 }
 
 // laboratory makes what runs the containers.
@@ -196,18 +244,14 @@ func writeReports(dir string, rep *reports.Report) ([]string, error) {
 	var written []string
 	var problems []error
 	for _, file := range []struct {
-		name string
-		make func() ([]byte, error)
+		name  string
+		write func(io.Writer) error
 	}{
-		{"report.json", rep.JSON},
-		{"junit_verify.xml", rep.JUnit},
-		{"metadata.json", rep.Metadata},
+		{"report.json", rep.WriteJSON},
+		{"junit_verify.xml", whole(rep.JUnit)},
+		{"metadata.json", whole(rep.Metadata)},
 	} {
-		data, err := file.make()
-		if err == nil {
-			err = reports.WriteFile(dir, file.name, data)
-		}
-		if err != nil {
+		if err := reports.WriteFile(dir, file.name, file.write); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", file.name, err))
 			continue
 		}
@@ -216,14 +260,21 @@ func writeReports(dir string, rep *reports.Report) ([]string, error) {
 	return written, errors.Join(problems...)
 }
 
+// whole writes a file that is made in one piece.
+func whole(render func() ([]byte, error)) func(io.Writer) error {
+	return func(w io.Writer) error {
+		data, err := render()
+		if err == nil {
+			_, err = w.Write(data)
+		}
+		return err
+	}
+}
+
 // show writes the verdict to standard output.
 func (r *runFlags) show(s streams, rep *reports.Report, files []string) error {
 	if r.json {
-		data, err := rep.JSON()
-		if err == nil {
-			_, err = s.out.Write(data)
-		}
-		return err
+		return rep.WriteJSON(s.out)
 	}
 	return rep.Text(s.out, textOptions(s.out, files...))
 }

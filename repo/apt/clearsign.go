@@ -1,5 +1,5 @@
-// Package apt reads the metadata of an apt repository: InRelease, Release and
-// Packages (Debian wiki, RepositoryFormat), as strictly as apt does.
+// Package apt reads the metadata of an apt repository: InRelease, Release,
+// Packages and Sources (Debian wiki, RepositoryFormat), as strictly as apt does.
 //
 // The parsers do no I/O but on the reader they are given. Bytes that are not
 // what the format asks for are a [repo.FormatError] with the line; an error of
@@ -55,6 +55,9 @@ func SplitInRelease(data []byte) (*ClearSigned, error) {
 	first := s.n + 1
 	if err := s.message(c); err != nil {
 		return nil, err
+	}
+	if bytes.HasPrefix(c.Text, []byte("\n\n")) {
+		return nil, &repo.FormatError{Where: fmt.Sprintf("line %d", first), Text: "signed text begins with empty lines, which apt takes for a stanza without fields and refuses"}
 	}
 	if err := s.signatures(c); err != nil {
 		return nil, err

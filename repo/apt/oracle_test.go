@@ -89,6 +89,24 @@ func TestSplitInReleaseAgreesWithApt(t *testing.T) {
 		{"dash in the signature", strings.Replace(good, endSignature, "-x\n"+endSignature, 1), "line in the signature begins with a dash", false},
 		{"signature not closed", strings.Replace(good, endSignature+"\n", "", 1), "file ends in a signature", false},
 		{"no signature", good[:strings.Index(good, beginSignature)], "file ends in the signed text", false},
+		{"text before and after", "x\n" + good + "x\n", "line 1: want " + beginMessage, false},
+		{"message inside a message", beginMessage + "\nHash: SHA512\n\n" + good, "line in the signed text begins with a dash", false},
+		{"message in the signature", strings.Replace(good, endSignature, beginMessage+"\n"+endSignature, 1), "line in the signature begins with a dash", false},
+		{"message between the blocks", good + other + block, "line that is not signed after", false},
+		{"unsigned Release appended", good + string(text), "line that is not signed after", false},
+		{"spaces for the empty line of the armor", strings.Replace(good, beginSignature+"\n\n", beginSignature+"\n  \n", 1), "", true},
+		{"the same with a Release appended", strings.Replace(good, beginSignature+"\n\n", beginSignature+"\n  \n", 1) + string(text), "line that is not signed after", false},
+		{"white space for the empty line of the headers", strings.Replace(good, "Hash: SHA512\n\n", "Hash: SHA512\n \t \n", 1), "", true},
+		{"no empty line after the headers", strings.Replace(good, "Hash: SHA512\n\n", "Hash: SHA512\n", 1), "line in the armor headers begins with a dash", false},
+		{"headers over several lines", strings.Replace(good, "Hash:", "Version: 0.8.15~exp1\nComment: I love you!\nMultilines: no\n yes\n maybe\nHash:", 1), "", true},
+		{"text after the mark", strings.Replace(good, beginMessage, beginMessage+" Garbage", 1), "line 1: want " + beginMessage, false},
+		{"text after the signature's mark", strings.Replace(good, beginSignature, beginSignature+" x", 1), "line in the signed text begins with a dash", false},
+		{"text after the end mark", strings.Replace(good, endSignature+"\n", endSignature+"x\n", 1), "line in the signature begins with a dash", false},
+		{"end mark without newline, then text", strings.TrimSuffix(good, "\n") + "Origin: evil\n", "line in the signature begins with a dash", false},
+		{"byte order mark", "\ufeff" + good, "line 1: want " + beginMessage, false},
+		{"NUL after the text", good + "\x00", "line that is not signed after", false},
+		{"signed field added", body(func(m string) string { return m + "Suite: evil\n" }), "", false},
+		{"long line added", body(func(m string) string { return m + "X: " + strings.Repeat("x", 100_000) + "\n" }), "", false},
 		{"only the mark", beginMessage + "\n", "file ends in the armor headers", false},
 		{"empty", "", "empty file", false},
 		{"not signed", string(text), "line 1: want " + beginMessage, false},
@@ -126,6 +144,22 @@ func TestSplitInReleaseAgreesWithApt(t *testing.T) {
 				t.Errorf("Packages is on line %d, want %d as in the file", rel.Entries[0].Line, want)
 			}
 		})
+	}
+}
+
+// TestEmptyReleaseAgreesWithApt signs texts that begin with empty lines, which
+// apt takes for the whole Release.
+func TestEmptyReleaseAgreesWithApt(t *testing.T) {
+	t.Parallel()
+	s := newSigner(t)
+	packages := testdata(t, "Packages")
+	for n, good := range []bool{true, true, false, false} {
+		in := s.clearsign(t, append(bytes.Repeat([]byte("\n"), n), release(packages, releaseHead)...))
+		_, aptErr := s.update(t, in, packages)
+		_, err := SplitInRelease(in)
+		if (aptErr == nil) != good || (err == nil) != good {
+			t.Errorf("%d empty lines: apt: %v; SplitInRelease: %v; want it to be good: %v", n, aptErr, err, good)
+		}
 	}
 }
 
@@ -167,6 +201,12 @@ func TestDatesAgreeWithApt(t *testing.T) {
 		"Wed Oct  2 04:37:05 2024", "Wed Oct 23 04:37:05 2024", "Wed, 02 Oct 2024 04:37:05 UTC", "Wed, 2 Oct 2024 04:37:05 GMT",
 		"Wed, 02 Oct 2024 04:37:05 Z", "Wed, 02 Oct 2024 04:37:05 +0000", "Wed, 02 Oct 2024 04:37:05 +0200", "Wed, 02 Oct 2024 04:37:05 CEST",
 		"2024-10-02T04:37:05Z", "1727843825", "yesterday",
+		"Wed, 02 Oct 2024 04:37:05 -0000", "Wed, 02 Oct 2024 04:37:05 +00:00", "Wed, 02 Oct 2024 04:37:05 0", "Wed, 02 Oct 2024 04:37:05 utc",
+		"Wed, 02 Oct 2024 04:37:05", "Wed, 02 Oct 2024 04:37 UTC", "Wed, 02 Oct 2024 4:37:05 UTC", "Wed,  2  Oct  2024  04:37:05  UTC",
+		"wed, 02 oct 2024 04:37:05 UTC", "Wed, 02 October 2024 04:37:05 UTC", "Mit, 02 Okt 2024 04:37:05 UTC", "02 Oct 2024 04:37:05 UTC",
+		"Thu, 02 Oct 2024 04:37:05 UTC", "Wed, 02 Oct 2024 04:37:05 UTC UTC", "Wed Oct 2 04:37:05 UTC 2024", "Wed Oct 2 04:37:05 2024 UTC",
+		"Wednesday, 02-Oct-24 04:37:05 GMT", "Wednesday, 02 Oct 2024 04:37:05 GMT", "Wed, 32 Oct 2024 04:37:05 UTC", "Wed, 02 Oct 2024 24:37:05 UTC",
+		"Wed, 02 Oct 2024 04:60:05 UTC", "Wed; 02 Oct 2024 04:37:05 UTC", "Wed, 31 Feb 2024 04:37:05 UTC",
 	} {
 		t.Run(date, func(t *testing.T) {
 			t.Parallel()
@@ -202,6 +242,14 @@ func TestPackagesAgreesWithApt(t *testing.T) {
 		{"space before the colon", strings.ReplaceAll(plain, "Version:", "Version :"), true},
 		{"line without colon", strings.Replace(plain, "Priority: optional", "Priority", 1), false},
 		{"no version", strings.Replace(plain, "Version: 1.28.0-1.1\n", "", 1), false},
+		{"one empty line first", "\n" + plain, true},
+		{"two empty lines first", "\n\n" + plain, false},
+		{"two lines of CR first", "\r\n\r\n" + plain, false},
+		{"relation of a source package", strings.Replace(plain, "Priority:", "Depends: a [amd64]\nPriority:", 1), false},
+		{"relation not closed", strings.Replace(plain, "Priority:", "Depends: a (>= 1\nPriority:", 1), false},
+		{"Latin-1", strings.Replace(plain, "Description: ", "Description: \xe9", 1), false},
+		{"field twice", strings.Replace(plain, "Priority:", "Section: x\nPriority:", 1), false},
+		{"value on the next line", strings.ReplaceAll(plain, "Version: ", "Version:\n "), true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -251,9 +299,9 @@ func TestIndexers(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, f := range s.Fields {
-					if v, _ := p.Fields.Get(f.Name); v != f.Value {
-						t.Errorf("%v: %s: %q, want %q as in the package", index, f.Name, v, f.Value)
+				for name, value := range s.Fields.All() {
+					if v := p.Fields.Value(name); v != value {
+						t.Errorf("%v: %s: %q, want %q as in the package", index, name, v, value)
 					}
 				}
 			}
@@ -272,7 +320,7 @@ func TestIndexers(t *testing.T) {
 	for _, e := range rel.Entries {
 		if e.Path == "Packages" {
 			found = true
-			if len(e.Digests) != 4 {
+			if count(e.Digests) != 4 {
 				t.Errorf("digests %v, want 4", e.Digests)
 			}
 			checkClaim(t, filepath.Join(dir, e.Path), e.Claim)
@@ -291,7 +339,7 @@ func checkClaim(t *testing.T, path string, c repo.Claim) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	for alg, want := range c.Digests {
+	for alg, want := range c.Digests.All() {
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			t.Fatal(err)
 		}
@@ -301,7 +349,7 @@ func checkClaim(t *testing.T, path string, c repo.Claim) {
 			t.Errorf("%s: %v; %s %s over %d bytes, the index says %s over %d", path, err, alg, got, n, want, c.Size)
 		}
 	}
-	if len(c.Digests) < 3 {
+	if count(c.Digests) < 3 {
 		t.Errorf("%s: digests %v", path, c.Digests)
 	}
 }

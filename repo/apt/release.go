@@ -2,6 +2,7 @@ package apt
 
 import (
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -19,26 +20,26 @@ const MaxEntries = 100_000
 
 // ParseRelease reads a Release file, or an InRelease file's signed text, of
 // which by is the name in the claims that it makes. The error is a
-// *[repo.FormatError] when r does not hold exactly one stanza; a field that
-// does not parse is one of the result's Faults, and the rest stands.
+// *[repo.FormatError] when r does not begin with a stanza that parses; what
+// else is wrong is one of the result's Faults, and the rest stands.
 func ParseRelease(r io.Reader, by string) (*repo.Release, error) {
-	var only *deb822.Stanza
-	for s, err := range deb822.Stanzas(r) {
-		if err != nil {
+	p := releaseParser{by: by, index: map[string]int{}}
+	n := 0
+	for s, err := range deb822.IndexStanzas(r) {
+		if _, bad := errors.AsType[*repo.FormatError](err); err != nil && (n == 0 || !bad) {
 			return nil, fmt.Errorf("%s: %w", by, err)
 		}
-		if only != nil {
-			return nil, fmt.Errorf("%s: %w", by, &repo.FormatError{
-				Where: "line " + strconv.Itoa(s.Line), Text: "a second stanza, want one",
-			})
+		if n++; n > 1 {
+			p.tolerated(s.Line, "a second stanza, of which apt reads nothing")
+			break
 		}
-		only = &s
+		p.stanza = s
+		p.parse()
 	}
-	if only == nil {
+	if n == 0 {
 		return nil, fmt.Errorf("%s: %w", by, &repo.FormatError{Text: "no fields"})
 	}
-	p := releaseParser{by: by, stanza: *only, index: map[string]int{}}
-	return p.parse(), nil
+	return &p.rel, nil
 }
 
 type releaseParser struct {
@@ -49,14 +50,14 @@ type releaseParser struct {
 	full   bool
 }
 
-func (p *releaseParser) parse() *repo.Release {
-	get := func(name string) string {
-		v, _ := p.stanza.Fields.Get(name)
-		return v
-	}
+func (p *releaseParser) parse() {
+	get := p.stanza.Fields.Value
 	p.rel = repo.Release{
 		Origin: get("Origin"), Label: get("Label"), Suite: get("Suite"), Archive: get("Archive"), Codename: get("Codename"),
 		Fields: p.stanza.Fields,
+	}
+	for _, f := range p.stanza.Faults {
+		p.tolerated(f.Line, "%s", f.Text)
 	}
 	if v := get("Architectures"); v != "" {
 		p.rel.Architectures = strings.Fields(v)
@@ -66,21 +67,42 @@ func (p *releaseParser) parse() *repo.Release {
 	}
 	p.rel.Date = p.date("Date")
 	p.rel.ValidUntil = p.date("Valid-Until")
-	switch v := strings.ToLower(get("Acquire-By-Hash")); v {
-	case "yes", "true", "with", "on", "enable", "1": // apt's StringToBool
-		p.rel.AcquireByHash = true
-	case "", "no", "false", "without", "off", "disable", "0":
-	default:
-		p.fault(p.stanza.LineOf("Acquire-By-Hash"), "Acquire-By-Hash: want yes or no, got %.40q", v)
-	}
-	for i, f := range p.stanza.Fields {
-		switch strings.ToLower(f.Name) {
-		case "md5sum", "sha1", "sha256", "sha512":
-			alg, _ := repo.ParseAlgorithm(f.Name)
-			p.list(alg, f.Value, p.stanza.Lines[i])
+	p.rel.AcquireByHash = p.flag("Acquire-By-Hash")
+	p.flag("NotAutomatic") // what they say stays in Fields
+	p.flag("ButAutomaticUpgrades")
+	for line, f := range p.stanza.Lines() {
+		alg, ok := repo.ParseAlgorithm(f.Name)
+		switch {
+		case ok:
+			p.list(alg, f.Value, line)
+		case looksLikeHashes(f.Value):
+			p.tolerated(line, "%.40q lists hashes of a kind that is not known: not read", f.Name)
 		}
 	}
-	return &p.rel
+}
+
+// looksLikeHashes reports whether a value is a list of "digest size path".
+func looksLikeHashes(value string) bool {
+	first, _, _ := strings.Cut(strings.TrimLeft(value, "\n "), "\n")
+	f := strings.Fields(first)
+	if len(f) != 3 || len(f[0]) < repo.MD5.HexLen() {
+		return false
+	}
+	_, notHex := hex.DecodeString(f[0])
+	_, notSize := parseSize(f[1])
+	return notHex == nil && notSize == nil
+}
+
+// flag reads a field as apt's StringToBool does.
+func (p *releaseParser) flag(field string) bool {
+	switch v := strings.ToLower(p.stanza.Fields.Value(field)); v {
+	case "yes", "true", "with", "on", "enable", "1":
+		return true
+	case "", "no", "false", "without", "off", "disable", "0":
+	default:
+		p.fault(p.stanza.LineOf(field), "%s: want yes or no, got %.40q", field, v)
+	}
+	return false
 }
 
 func (p *releaseParser) fault(line int, format string, args ...any) {
@@ -88,6 +110,15 @@ func (p *releaseParser) fault(line int, format string, args ...any) {
 		p.rel.Faults = append(p.rel.Faults, repo.Problem{
 			Kind: repo.Malformed, Where: "line " + strconv.Itoa(line), Text: fmt.Sprintf(format, args...),
 		})
+	}
+}
+
+// tolerated records a fault that apt reads over.
+func (p *releaseParser) tolerated(line int, format string, args ...any) {
+	n := len(p.rel.Faults)
+	p.fault(line, format, args...)
+	if n < len(p.rel.Faults) {
+		p.rel.Faults[n].Tolerated = true
 	}
 }
 
@@ -101,26 +132,6 @@ func (p *releaseParser) date(field string) time.Time {
 		p.fault(p.stanza.LineOf(field), "%s: %v", field, err)
 	}
 	return t
-}
-
-// parseDate reads the forms that apt takes (RFC1123StrToTime in
-// apt-pkg/contrib/strutl.cc) and tools write: RFC 2822, which must be UTC, and
-// asctime without a zone, as OBS writes it, which means UTC. The time is right
-// also with the error that the zone is not UTC.
-func parseDate(v string) (time.Time, error) {
-	for _, layout := range []string{"Mon Jan _2 15:04:05 2006", "Mon, _2 Jan 2006 15:04:05 GMT", "Mon, _2 Jan 2006 15:04:05 UTC", "Mon, _2 Jan 2006 15:04:05 Z"} {
-		if t, err := time.Parse(layout, v); err == nil {
-			return t, nil
-		}
-	}
-	t, err := time.Parse("Mon, _2 Jan 2006 15:04:05 -0700", v)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("%.60q is neither an RFC 2822 date nor one of asctime", v)
-	}
-	if _, offset := t.Zone(); offset != 0 {
-		return t.UTC(), fmt.Errorf("%.60q is not in UTC, as apt wants", v)
-	}
-	return t.UTC(), nil
 }
 
 // list reads one list of hashes, which begins after line.
@@ -139,7 +150,7 @@ func (p *releaseParser) list(alg repo.Algorithm, value string, line int) {
 func (p *releaseParser) entry(alg repo.Algorithm, text string, line int, seen map[string]bool) {
 	f := strings.Fields(text)
 	if len(f) != 3 {
-		p.fault(line, "want \"digest size path\", got %.120q", text)
+		p.fault(line, "want \"digest size path\", got %.120q: apt refuses the file", text)
 		return
 	}
 	digest, err := parseDigest(alg, f[0])
@@ -174,7 +185,7 @@ func (p *releaseParser) entry(alg repo.Algorithm, text string, line int, seen ma
 		i = len(p.rel.Entries)
 		p.index[path] = i
 		p.rel.Entries = append(p.rel.Entries, repo.ReleaseEntry{
-			Path: path, Claim: repo.Claim{By: p.by, Line: line, Size: size, Digests: repo.Digests{}},
+			Path: path, Claim: repo.Claim{By: p.by, Line: line, Size: size},
 		})
 	}
 	e := &p.rel.Entries[i]
@@ -182,15 +193,7 @@ func (p *releaseParser) entry(alg repo.Algorithm, text string, line int, seen ma
 		p.fault(line, "%q has %d bytes here and %d bytes on line %d", path, size, e.Size, e.Line)
 		return
 	}
-	e.Digests[alg] = digest
-}
-
-// parseDigest returns s in lower case if it is a digest of alg in hexadecimal.
-func parseDigest(alg repo.Algorithm, s string) (string, error) {
-	if _, err := hex.DecodeString(s); err != nil || len(s) != alg.HexLen() {
-		return "", fmt.Errorf("%s: want %d hexadecimal digits, got %.140q", alg, alg.HexLen(), s)
-	}
-	return strings.ToLower(s), nil
+	e.Digests.Set(alg, digest)
 }
 
 // parseSize reads a size in bytes: decimal digits only.

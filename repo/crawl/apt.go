@@ -6,8 +6,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"path"
 	"slices"
+
+	"golang.org/x/sync/errgroup"
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/apt"
@@ -20,25 +21,23 @@ func (c *crawler) apt(ctx context.Context) {
 	c.out.Apt = facts
 
 	var inline, detached, gpg []byte
-	facts.InRelease, inline = c.small(ctx, "InRelease")
+	facts.InRelease, inline = c.small(ctx, c.dir+"InRelease")
 	if facts.InRelease.Problem.Is(repo.Unreachable) {
 		// The rest would fail the same way, one time-out after another.
 		why := "InRelease could not be reached"
-		facts.Release, facts.ReleaseGPG = unread("Release", why), unread("Release.gpg", why)
-		for _, path := range c.opts.KeyFiles {
-			c.out.Keys = append(c.out.Keys, repo.KeyFile{File: unread(path, why)})
-		}
+		facts.Release, facts.ReleaseGPG = unread(c.dir+"Release", why), unread(c.dir+"Release.gpg", why)
+		c.noKeys(why)
 		return
 	}
-	facts.Release, detached = c.small(ctx, "Release")
-	facts.ReleaseGPG, gpg = c.small(ctx, "Release.gpg")
+	facts.Release, detached = c.small(ctx, c.dir+"Release")
+	facts.ReleaseGPG, gpg = c.small(ctx, c.dir+"Release.gpg")
 	c.keys(ctx)
 
 	if facts.InRelease.OK() {
 		c.inRelease(inline)
 	}
 	if facts.Release.OK() {
-		release, err := apt.ParseRelease(bytes.NewReader(detached), "Release")
+		release, err := apt.ParseRelease(bytes.NewReader(detached), facts.Release.Path)
 		if err != nil {
 			facts.Release.Problem = malformed(err)
 		}
@@ -51,9 +50,15 @@ func (c *crawler) apt(ctx context.Context) {
 			facts.ReleaseGPG.Problem = problem
 		}
 	}
-	if root := facts.Root(); root != nil {
-		c.aptIndexes(ctx, root)
+	switch {
+	case facts.Inline != nil:
+		c.root, c.rootData = facts.InRelease.Path, inline
+	case facts.Detached != nil:
+		c.root, c.rootData = facts.Release.Path, detached
+	default:
+		return
 	}
+	c.aptIndexes(ctx, facts.Root())
 }
 
 // inRelease reads the signed text of InRelease and its signatures.
@@ -68,7 +73,7 @@ func (c *crawler) inRelease(data []byte) {
 	facts.InlineSignatures, problem = c.signatures("InRelease", signed.Signatures, signed.Text)
 	if problem == nil {
 		var release *repo.Release
-		if release, err = apt.ParseRelease(bytes.NewReader(signed.Plain), "InRelease"); err == nil {
+		if release, err = apt.ParseRelease(bytes.NewReader(signed.Plain), facts.InRelease.Path); err == nil {
 			facts.Inline = release
 			return
 		}
@@ -77,76 +82,140 @@ func (c *crawler) inRelease(data []byte) {
 	facts.InRelease.Problem = problem
 }
 
-// aptIndexes reads every index that the release lists. The entries are taken
-// from one file of each kind: the first, in the order in which apt prefers
-// them, that is what the release says; failing that, the first that parses.
+// aptList is one list in all the compressions that the release names.
+type aptList struct {
+	apt.IndexPath
+	forms   []repo.ReleaseEntry // in the order in which apt prefers them
+	indexes []repo.Index
+	entries aptEntries
+}
+
+// aptEntries are what a list holds.
+type aptEntries struct {
+	packages []repo.Package
+	sources  []repo.SourcePackage
+}
+
+// aptIndexes reads every index that the release lists: all of a flat
+// repository, and below dists/ those that were asked for. The lists are read
+// side by side, the forms of one list one after another.
 func (c *crawler) aptIndexes(ctx context.Context, root *repo.Release) {
-	facts := c.out.Apt
+	lists := c.aptLists(root)
 	byPath := make(map[string]repo.Claim, len(root.Entries))
 	for _, e := range root.Entries {
 		byPath[e.Path] = e.Claim
 	}
-	entries := slices.Clone(root.Entries)
-	slices.SortStableFunc(entries, func(a, b repo.ReleaseEntry) int {
-		return cmp.Or(cmp.Compare(stem(a.Path), stem(b.Path)), preference(a.Path)-preference(b.Path))
-	})
-	if len(entries) > MaxIndexes {
-		root.Faults = append(root.Faults, repo.Problem{Kind: repo.Malformed,
-			Text: fmt.Sprintf("lists %d files; at most %d are read", len(entries), MaxIndexes)})
-		entries = entries[:MaxIndexes]
+	var group errgroup.Group
+	group.SetLimit(c.opts.Parallel)
+	for i := range lists {
+		group.Go(func() error {
+			c.aptList(ctx, root, &lists[i], byPath)
+			return nil // what is wrong is a fact of the index
+		})
 	}
-	verified := make(map[string]bool) // by stem
-	found := make(map[string][]repo.Package)
-	for _, e := range entries {
-		typ := stem(e.Path)
-		var open []repo.Claim
-		if typ != e.Path {
-			if claim, ok := byPath[typ]; ok {
-				open = []repo.Claim{claim}
-			}
-		}
-		var parse parser
-		var packages []repo.Package
-		if path.Base(typ) == "Packages" && !verified[typ] {
-			parse = func(r io.Reader, fault func(repo.Problem)) error {
-				packages = nil
-				return collect(&packages, fault, apt.Packages(r, e.Path))
-			}
-		}
-		x := c.index(ctx, typ, e.Path, []repo.Claim{e.Claim}, open, parse)
-		switch {
-		case !x.Parsed:
-		case asClaimed(x):
-			verified[typ] = true
-			found[typ] = packages
-			unparse(facts.Indexes, typ)
-		case found[typ] == nil:
-			found[typ] = packages
-		default:
-			x.Parsed = false // an earlier one, no better, was taken
-		}
-		facts.Indexes = append(facts.Indexes, x)
-	}
-	for _, x := range facts.Indexes {
-		if x.Parsed {
-			c.out.Packages = append(c.out.Packages, found[x.Type]...)
-		}
+	_ = group.Wait() // no function returns an error
+	for _, l := range lists {
+		c.out.Apt.Indexes = append(c.out.Apt.Indexes, l.indexes...)
+		c.out.Packages = append(c.out.Packages, l.entries.packages...)
+		c.out.Sources = append(c.out.Sources, l.entries.sources...)
 	}
 }
 
-// unparse takes back that an earlier index of the type was used.
-func unparse(indexes []repo.Index, typ string) {
-	for i := range indexes {
-		if indexes[i].Type == typ {
-			indexes[i].Parsed = false
+// aptLists groups the entries of a release by list, sorted by path.
+func (c *crawler) aptLists(root *repo.Release) []aptList {
+	at := make(map[string]int)
+	var lists []aptList
+	n := 0
+	for _, e := range root.Entries {
+		p := apt.ParseIndexPath(e.Path)
+		if c.dir != "" && !c.wanted(p) {
+			continue
+		}
+		if n++; n > MaxIndexes {
+			root.Faults = append(root.Faults, repo.Problem{Kind: repo.Malformed,
+				Text: fmt.Sprintf("lists more than %d files: the rest is not read", MaxIndexes)})
+			break
+		}
+		i, ok := at[p.Stem]
+		if !ok {
+			i = len(lists)
+			at[p.Stem] = i
+			lists = append(lists, aptList{IndexPath: p})
+		}
+		lists[i].forms = append(lists[i].forms, e)
+	}
+	slices.SortFunc(lists, func(a, b aptList) int { return cmp.Compare(a.Stem, b.Stem) })
+	for _, l := range lists {
+		slices.SortStableFunc(l.forms, func(a, b repo.ReleaseEntry) int { return preference(a.Path) - preference(b.Path) })
+	}
+	return lists
+}
+
+// aptList reads one list. The entries are taken from one form: the first, in
+// the order in which apt prefers them, that is what the release says; failing
+// that, the first that parses.
+func (c *crawler) aptList(ctx context.Context, root *repo.Release, l *aptList, byPath map[string]repo.Claim) {
+	verified, found := false, false
+	for _, e := range l.forms {
+		var open []repo.Claim
+		if claim, ok := byPath[l.Stem]; ok && l.Stem != e.Path {
+			open = []repo.Claim{claim}
+		}
+		var parse parser
+		var entries aptEntries
+		switch {
+		case verified:
+		case l.Kind == apt.PackagesIndex:
+			parse = func(r io.Reader, fault func(repo.Problem)) (int, error) {
+				entries = aptEntries{}
+				return collect(&entries.packages, fault, apt.Packages(r, c.dir+e.Path))
+			}
+		case l.Kind == apt.SourcesIndex:
+			parse = func(r io.Reader, fault func(repo.Problem)) (int, error) {
+				entries = aptEntries{}
+				return collect(&entries.sources, fault, apt.Sources(r, c.dir+e.Path))
+			}
+		}
+		x := c.aptIndex(ctx, root, e, open, parse)
+		x.Type = c.dir + l.Stem
+		switch {
+		case !x.Parsed:
+		case asClaimed(x):
+			verified, found = true, true
+			l.entries = entries
+			for i := range l.indexes {
+				l.indexes[i].Parsed = false // an earlier one, which was worse
+			}
+		case !found:
+			found = true
+			l.entries = entries
+		default:
+			x.Parsed = false // an earlier one, no better, was taken
+		}
+		l.indexes = append(l.indexes, x)
+	}
+}
+
+// aptIndex reads one form of a list: by its hash, if the release offers that
+// (so that index and release fit while both are being replaced), else by name.
+func (c *crawler) aptIndex(ctx context.Context, root *repo.Release, e repo.ReleaseEntry, open []repo.Claim, parse parser) repo.Index {
+	claims := []repo.Claim{e.Claim}
+	if root.AcquireByHash {
+		if path, ok := apt.ByHashPath(e); ok {
+			x := c.index(ctx, c.dir+path, compress.ByName(e.Path), claims, open, parse)
+			if !x.Problem.Is(repo.Absent) {
+				x.Path = c.dir + e.Path
+				return x
+			}
 		}
 	}
+	return c.index(ctx, c.dir+e.Path, compress.ByName(e.Path), claims, open, parse)
 }
 
 // preference is the order of apt's Acquire::CompressionTypes: the best
 // compression first, the plain file last.
 func preference(path string) int {
-	order := []compress.Kind{compress.Zstd, compress.XZ, compress.Bzip2, compress.Gzip}
+	order := []compress.Kind{compress.Zstd, compress.XZ, compress.Bzip2, compress.LZMA, compress.Gzip}
 	if i := slices.Index(order, compress.ByName(path)); i >= 0 {
 		return i
 	}

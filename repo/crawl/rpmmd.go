@@ -3,11 +3,12 @@ package crawl
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
-	"iter"
+
+	"golang.org/x/sync/errgroup"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/compress"
 	"sigs.k8s.io/pkgverify/repo/rpmmd"
 )
 
@@ -23,9 +24,7 @@ func (c *crawler) rpmmd(ctx context.Context) {
 	if facts.RepomdFile.Problem.Is(repo.Unreachable) {
 		why := repomdPath + " could not be reached"
 		facts.SignatureFile = unread(repomdPath+".asc", why)
-		for _, path := range c.opts.KeyFiles {
-			c.out.Keys = append(c.out.Keys, repo.KeyFile{File: unread(path, why)})
-		}
+		c.noKeys(why)
 		return
 	}
 	facts.SignatureFile, asc = c.small(ctx, repomdPath+".asc")
@@ -46,64 +45,66 @@ func (c *crawler) rpmmd(ctx context.Context) {
 		}
 	}
 	if parsed != nil {
+		c.root, c.rootData = repomdPath, repomd
 		c.rpmIndexes(ctx, parsed)
 	}
 }
 
+// rpmIndexes reads every file that repomd.xml lists, side by side.
 func (c *crawler) rpmIndexes(ctx context.Context, root *repo.Repomd) {
 	facts := c.out.RPM
 	data := root.Data
 	if len(data) > MaxIndexes {
 		data = data[:MaxIndexes]
 	}
+	type result struct {
+		repo.Index
+		packages []repo.Package
+		lists    []repo.FilelistEntry
+	}
+	results := make([]result, len(data))
 	seen := make(map[string]bool)
-	for _, d := range data {
-		var parse parser
-		var packages []repo.Package
-		var lists []repo.FilelistEntry
+	var group errgroup.Group
+	group.SetLimit(c.opts.Parallel)
+	for i, d := range data {
 		// Of two data elements of one type, clients take the first.
-		if !seen[d.Type] {
-			switch d.Type {
-			case "primary":
-				parse = func(r io.Reader, fault func(repo.Problem)) error {
-					packages = nil
-					return collect(&packages, fault, rpmmd.Primary(r, d.Location))
+		first := !seen[d.Type]
+		seen[d.Type] = true
+		group.Go(func() error {
+			x := &results[i]
+			var parse parser
+			switch {
+			case !first:
+			case d.Type == "primary":
+				parse = func(r io.Reader, fault func(repo.Problem)) (int, error) {
+					x.packages = nil
+					return collect(&x.packages, fault, rpmmd.Primary(r, d.Location))
 				}
-			case "filelists":
-				parse = func(r io.Reader, fault func(repo.Problem)) error {
-					lists = nil
-					return collect(&lists, fault, rpmmd.Filelists(r))
+			case d.Type == "filelists":
+				parse = func(r io.Reader, fault func(repo.Problem)) (int, error) {
+					x.lists = nil
+					return collect(&x.lists, fault, rpmmd.Filelists(r))
+				}
+			case rpmmd.Readable(d.Type):
+				parse = func(r io.Reader, fault func(repo.Problem)) (int, error) {
+					return rpmmd.Verify(d.Type, r, d.Location, fault)
 				}
 			}
-		}
-		seen[d.Type] = true
-		var open []repo.Claim
-		if d.Open != nil {
-			open = []repo.Claim{*d.Open}
-		}
-		x := c.index(ctx, d.Type, d.Location, []repo.Claim{d.Claim}, open, parse)
+			var open []repo.Claim
+			if d.Open != nil {
+				open = []repo.Claim{*d.Open}
+			}
+			x.Index = c.index(ctx, d.Location, compress.ByName(d.Location), []repo.Claim{d.Claim}, open, parse)
+			x.Type = d.Type
+			return nil // what is wrong is a fact of the index
+		})
+	}
+	_ = group.Wait() // no function returns an error
+	for _, x := range results {
 		if x.Parsed {
-			c.out.Packages = append(c.out.Packages, packages...)
-			facts.Filelists = append(facts.Filelists, lists...)
+			c.out.Packages = append(c.out.Packages, x.packages...)
+			facts.Filelists = append(facts.Filelists, x.lists...)
 		}
-		facts.Indexes = append(facts.Indexes, x)
+		facts.Indexes = append(facts.Indexes, x.Index)
 	}
-}
-
-// collect takes the entries of an index. A bad entry is a fault and does not
-// end the reading; an error of the stream does.
-func collect[T any](into *[]T, fault func(repo.Problem), entries iter.Seq2[T, error]) error {
-	for entry, err := range entries {
-		switch format, ok := asFormat(err); {
-		case ok:
-			fault(*format.Problem())
-		case err != nil:
-			return err
-		case len(*into) == MaxPackages:
-			return &repo.FormatError{Text: fmt.Sprintf("more than %d packages", MaxPackages)}
-		default:
-			*into = append(*into, entry)
-		}
-	}
-	return nil
 }

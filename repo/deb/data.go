@@ -2,9 +2,11 @@ package deb
 
 import (
 	"archive/tar"
+	"crypto/md5"
 	"errors"
+	"hash"
 	"io"
-	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strconv"
@@ -13,58 +15,66 @@ import (
 	"unicode/utf8"
 
 	"sigs.k8s.io/pkgverify/repo"
-	"sigs.k8s.io/pkgverify/repo/compress"
+	"sigs.k8s.io/pkgverify/repo/payload"
 )
 
-// readData reads the list of files from data.tar into p.
-func readData(p *Package, m *member, conffiles []string) error {
-	z, err := m.open(stageData, MaxData, compress.Gzip, compress.XZ, compress.Zstd, compress.Bzip2)
+// readData reads data.tar into p.
+func readData(p *Package, m *member, c *controlArchive) error {
+	t, err := openTar(p, m, stageData, MaxData)
 	if err != nil {
 		return err
 	}
-	defer z.Close()
-	d := data{p: p, m: m, modes: map[string]fs.FileMode{}}
-	blocks := &source{r: z}
-	tr := tar.NewReader(blocks)
+	defer t.Close()
+	d := data{p: p, m: m, control: c, inspect: m.a.state.inspect, at: map[string]int{}, md5: md5.New()}
+	p.Files = []repo.PayloadFile{}
 	for n := 0; ; n++ {
-		h, err := tr.Next()
+		h, err := t.next(p)
 		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return m.wrap(err)
+			return err
 		}
 		if n == MaxFiles {
 			return m.refuse(nil, "more than %d files", MaxFiles)
 		}
-		if err := d.add(h); err != nil {
+		if err := d.add(t, h); err != nil {
 			return err
 		}
 	}
-	if err := finish(p, m, blocks); err != nil {
+	if err := t.finish(p); err != nil {
 		return err
 	}
+	d.checkSums()
 	slices.SortStableFunc(p.Files, func(a, b repo.PayloadFile) int { return strings.Compare(a.Path, b.Path) })
-	d.mark(conffiles)
+	d.checkConffiles()
 	return nil
 }
 
 type data struct {
-	p     *Package
-	m     *member
-	bytes int                    // of all paths and links so far
-	modes map[string]fs.FileMode // type of what was seen at each path
+	p       *Package
+	m       *member
+	control *controlArchive
+	inspect *payload.Inspector
+	md5     hash.Hash
+	bytes   int            // of all paths and links so far
+	at      map[string]int // the last of each path in p.Files
 }
 
 // add records one member of data.tar.
-func (d *data) add(h *tar.Header) error {
+func (d *data) add(t *tarball, h *tar.Header) error {
 	if len(h.Name) > MaxPath || len(h.Linkname) > MaxPath {
 		return d.m.refuse(nil, "path or link of more than %d bytes: %.80q...", MaxPath, h.Name)
+	}
+	if strings.Count(h.Name, "/") > MaxDepth {
+		return d.m.refuse(nil, "path of more than %d directories: %.80q...", MaxDepth, h.Name)
 	}
 	if d.bytes += len(h.Name) + len(h.Linkname); d.bytes > MaxPaths {
 		return d.m.refuse(nil, "paths of more than %d bytes together", MaxPaths)
 	}
-	d.form(h)
+	if !d.known(h) {
+		return nil
+	}
 	name, ok := d.rooted(h.Name)
 	if !ok {
 		d.fault("member %q leaves the root", h.Name)
@@ -84,26 +94,84 @@ func (d *data) add(h *tar.Header) error {
 		d.fault("member %q has a control character or is not UTF-8", h.Name)
 	}
 	d.parents(name)
-	if was, dup := d.modes[name]; dup && !(was.IsDir() && mode.IsDir()) {
+	if i, dup := d.at[name]; dup && !(d.p.Files[i].Mode.IsDir() && mode.IsDir()) {
 		d.fault("%q is there twice", name)
 	}
-	d.modes[name] = mode.Type()
-	d.p.Files = append(d.p.Files, repo.PayloadFile{
-		Path: name, Mode: mode, Size: h.Size, Owner: owner(h.Uname, h.Uid), Group: owner(h.Gname, h.Gid), Link: d.link(h),
-	})
+	f := repo.PayloadFile{Path: name, Mode: mode, Size: h.Size, Owner: owner(h.Uname, h.Uid), Group: owner(h.Gname, h.Gid)}
+	if err := d.content(t, h, &f); err != nil {
+		return err
+	}
+	d.at[name] = len(d.p.Files)
+	d.p.Files = append(d.p.Files, f)
 	return nil
 }
 
-// form notes the forms of tar that dpkg does not unpack (tar_extractor in
-// lib/dpkg/tarfn.c knows V7, ustar and GNU's long names).
-func (d *data) form(h *tar.Header) {
+// known notes the forms of tar that dpkg does not unpack (tar_extractor in
+// lib/dpkg/tarfn.c knows V7, ustar and GNU's long names), and reports whether
+// h is a file of some form.
+func (d *data) known(h *tar.Header) bool {
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeLink, tar.TypeSymlink, tar.TypeChar, tar.TypeBlock, tar.TypeDir, tar.TypeFifo:
-		if h.Format == tar.FormatPAX {
+		if h.Format == tar.FormatPAX || h.PAXRecords != nil {
 			d.fault("member %q has a PAX header, which dpkg does not unpack", h.Name)
 		}
-	default:
-		d.fault("member %q is of tar type %q, which dpkg does not unpack", h.Name, h.Typeflag)
+		return true
+	}
+	d.fault("member %q is of tar type %q, which dpkg does not unpack", h.Name, h.Typeflag)
+	return h.Typeflag == tar.TypeGNUSparse || h.Typeflag == tar.TypeCont
+}
+
+// content takes what h points at or holds.
+func (d *data) content(t *tarball, h *tar.Header, f *repo.PayloadFile) error {
+	switch h.Typeflag {
+	case tar.TypeSymlink:
+		f.Link = h.Linkname
+	case tar.TypeLink:
+		d.link(h, f)
+	case tar.TypeChar, tar.TypeBlock:
+		f.Device = device(uint64(h.Devmajor), uint64(h.Devminor))
+	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+		r := io.Reader(t)
+		s := d.control.sums[f.Path]
+		if s != nil {
+			d.md5.Reset()
+			r = io.TeeReader(r, d.md5)
+		}
+		var err error
+		if f.SHA256, f.Size, f.Program, err = d.inspect.File(r, f.Mode); err != nil {
+			return d.m.wrap(err)
+		}
+		if s != nil {
+			d.md5.Sum(s.got[:0])
+			s.seen = true
+		}
+	}
+	return nil
+}
+
+// link takes a hard link's target: an absolute path, whose file's facts are
+// the link's too.
+func (d *data) link(h *tar.Header, f *repo.PayloadFile) {
+	target, ok := d.rooted(h.Linkname)
+	if !ok {
+		d.fault("hard link %q leaves the root: %q", h.Name, h.Linkname)
+		f.Link = h.Linkname
+		return
+	}
+	f.Link = target
+	i, ok := d.at[target]
+	if !ok || d.p.Files[i].Mode.IsDir() {
+		d.fault("hard link %q names no file before it: %q", h.Name, h.Linkname)
+		return
+	}
+	to := d.p.Files[i]
+	f.Size, f.SHA256, f.Program = to.Size, to.SHA256, to.Program
+	if s := d.control.sums[f.Path]; s != nil {
+		if of := d.control.sums[target]; of != nil && of.seen {
+			s.got, s.seen = of.got, true
+		} else {
+			s.got, s.seen = s.want, true // nobody asked for the target's MD5
+		}
 	}
 }
 
@@ -113,45 +181,59 @@ func (d *data) rooted(name string) (string, bool) {
 }
 
 // parents notes a member below something that the package itself makes other
-// than a directory: dpkg would write through the link.
+// than a directory: dpkg would write through the link. The nearest directory
+// that is known was looked at when it came.
 func (d *data) parents(name string) {
-	for dir := path.Dir(name); dir != "/"; dir = path.Dir(dir) {
-		if mode, ok := d.modes[dir]; ok && !mode.IsDir() {
-			d.fault("%q is below %q, which is no directory (%v)", name, dir, mode)
-			return
-		}
-	}
-}
-
-// link returns a symbolic link's target as it is, and a hard link's as the
-// absolute path of the member that it must name.
-func (d *data) link(h *tar.Header) string {
-	switch h.Typeflag {
-	case tar.TypeSymlink:
-		return h.Linkname
-	case tar.TypeLink:
-		target, ok := d.rooted(h.Linkname)
+	for i := strings.LastIndexByte(name, '/'); i > 0; i = strings.LastIndexByte(name[:i], '/') {
+		dir, ok := d.at[name[:i]]
 		if !ok {
-			d.fault("hard link %q leaves the root: %q", h.Name, h.Linkname)
-			return h.Linkname
+			continue
 		}
-		if mode, ok := d.modes[target]; !ok || !mode.IsRegular() {
-			d.fault("hard link %q names no file before it: %q", h.Name, h.Linkname)
+		if mode := d.p.Files[dir].Mode; !mode.IsDir() {
+			d.fault("%q is below %q, which is no directory (%v)", name, name[:i], mode.Type())
 		}
-		return target
+		return
 	}
-	return ""
 }
 
-// mark sets Config on the conffiles, which must be files of the package.
-func (d *data) mark(conffiles []string) {
-	for _, c := range conffiles {
-		i, ok := slices.BinarySearchFunc(d.p.Files, c, func(f repo.PayloadFile, c string) int { return strings.Compare(f.Path, c) })
+// checkSums holds md5sums against the files. Files that it does not list are
+// no fault, since conffiles should not be in it.
+func (d *data) checkSums() {
+	sums := d.control.sums
+	for _, name := range slices.SortedFunc(maps.Keys(sums), func(a, b string) int { return sums[a].line - sums[b].line }) {
+		s := sums[name]
+		switch i, ok := d.at[name]; {
+		case !ok:
+			d.fault("md5sums: line %d: %q is not in the package", s.line, name)
+		case s.seen && s.got != s.want:
+			d.fault("md5sums: line %d: %q has the MD5 digest %x, want %x", s.line, name, s.got, s.want)
+		case !s.seen && d.p.Files[i].Mode.IsDir():
+			d.fault("md5sums: line %d: %q is a directory", s.line, name)
+		}
+	}
+}
+
+// checkConffiles sets Config on the conffiles, which must be files of the
+// package, as the obsolete ones must not (dpkg-deb --build).
+func (d *data) checkConffiles() {
+	find := func(name string) (int, bool) {
+		return slices.BinarySearchFunc(d.p.Files, name, func(f repo.PayloadFile, c string) int { return strings.Compare(f.Path, c) })
+	}
+	for _, c := range d.control.conffiles {
+		i, ok := find(c)
 		if !ok {
 			d.fault("conffile %q is not in the package", c)
 			continue
 		}
 		d.p.Files[i].Config = true
+		if !d.p.Files[i].Mode.IsRegular() {
+			d.fault("conffile %q is not a regular file", c)
+		}
+	}
+	for _, c := range d.control.obsolete {
+		if _, ok := find(c); ok {
+			d.fault("conffile %q is to be removed on upgrade, and is in the package", c)
+		}
 	}
 }
 
@@ -163,4 +245,9 @@ func owner(name string, id int) string {
 		return name
 	}
 	return strconv.Itoa(id)
+}
+
+// device returns a device number as Linux's stat(2) has it (makedev(3)).
+func device(major, minor uint64) uint64 {
+	return (major&0xfff)<<8 | minor&0xff | (minor&^0xff)<<12 | (major&^0xfff)<<32
 }

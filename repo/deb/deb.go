@@ -1,21 +1,25 @@
 // Package deb reads a Debian binary package (deb(5)) from a stream: its
 // control fields, the files it installs, and what is odd about them.
 //
-// Nothing is unpacked, nothing is run, and no member is held whole. Bytes that
-// are not what the format asks for, and bytes beyond a bound, are a
-// [repo.FormatError]; an error of the reader is passed on wrapped. What dpkg
-// would unpack but should not be in a package is a fault of the [Package].
+// Nothing is unpacked, nothing is run, and no member is held whole. What
+// dpkg-deb refuses, and bytes beyond a bound, are a [repo.FormatError]; an
+// error of the reader is passed on wrapped. What dpkg-deb reads but dpkg does
+// not unpack, or should not be in a package, is a fault of the [Package].
 package deb
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/compress"
+	"sigs.k8s.io/pkgverify/repo/payload"
 )
 
 // The bounds.
@@ -28,18 +32,27 @@ const (
 	MaxControl = 32 << 20
 	// MaxControlMembers bounds the files in control.tar; dpkg knows a dozen.
 	MaxControlMembers = 256
+	// MaxControlFile bounds the control file, conffiles and triggers, each.
+	MaxControlFile = 1 << 20
 	// MaxData bounds data.tar without its compression: the largest packages of
 	// Debian unpack to some 4 GiB.
 	MaxData = 8 << 30
-	// MaxFiles bounds the members of data.tar; Debian's largest package has
-	// some 80,000.
+	// MaxFiles bounds the members of data.tar, and the entries of md5sums;
+	// Debian's largest package has some 80,000.
 	MaxFiles = 250_000
 	// MaxPath bounds a path and a link's target, as Linux's PATH_MAX.
 	MaxPath = 4096
+	// MaxDepth bounds the slashes of a path, and so the time that is taken to
+	// look at its parents; Debian's deepest has some 30.
+	MaxDepth = 256
 	// MaxPaths bounds all paths and link targets together, and so the memory
 	// that Read uses.
 	MaxPaths = 64 << 20
 )
+
+// ErrOldFormat says that a package has the format of before 1995 (deb-old(5)),
+// which is recognised and not read.
+var ErrOldFormat = errors.New("recognised and not read")
 
 // Package is what a .deb holds.
 type Package struct {
@@ -49,14 +62,23 @@ type Package struct {
 	// Fields is the control file.
 	Fields repo.Fields
 	// Files lists the members of data.tar but its root, directories included,
-	// sorted by path. Device nodes and set-uid bits are in the Mode.
+	// sorted by path. Device nodes and set-uid bits are in the Mode. It is nil
+	// when the payload was not asked for.
 	Files []repo.PayloadFile
 	// Scripts are the names of the maintainer scripts, sorted: "config",
 	// "postinst", "postrm", "preinst", "prerm".
 	Scripts []string
+	// Control are the names of all files of the control archive, sorted:
+	// "control", "md5sums", "shlibs", "triggers" and so on.
+	Control []string
+	// Extra are the members of the container that dpkg skips, in order, such
+	// as the signatures of debsigs ("_gpgorigin") and dpkg-sig ("_gpgbuilder"),
+	// which apt and dpkg do not look at.
+	Extra []string
 	// Faults are what is wrong with a package that can be read all the same,
 	// at most repo.MaxFaults: members that leave the root or go through a
-	// link, forms that dpkg does not unpack.
+	// link, forms that dpkg does not unpack, files that are not what md5sums
+	// says.
 	Faults []repo.Problem
 }
 
@@ -66,12 +88,58 @@ func (p *Package) fault(where, format string, args ...any) {
 	}
 }
 
+// Options say how much is read of a package.
+type Options struct {
+	// Payload reads data.tar: the files, their digests and what the programs
+	// say of themselves. Without it data.tar is passed over as it is, not even
+	// decompressed, and what would show only inside it stays unseen.
+	Payload bool
+}
+
+// Reader reads packages, and keeps memory from one for the next. Its zero
+// value is ready; it is safe for concurrent use, and must not be copied.
+type Reader struct {
+	streams compress.Pool
+	states  sync.Pool // of *state
+}
+
+// state is what one Read needs.
+type state struct {
+	in      *bufio.Reader
+	plain   *bufio.Reader // of a tar archive without compression
+	buf     []byte
+	inspect *payload.Inspector
+}
+
+// bufferSize lets small packages be read in one go; longer reads go past it.
+const bufferSize = 64 << 10
+
+func newState() *state {
+	return &state{
+		in: bufio.NewReaderSize(nil, bufferSize), plain: bufio.NewReaderSize(nil, bufferSize),
+		buf: make([]byte, bufferSize), inspect: payload.NewInspector(),
+	}
+}
+
+// Read is [Reader.Read] of a Reader that is used once.
+func Read(r io.Reader, opts Options) (*Package, error) { return new(Reader).Read(r, opts) }
+
 // Read reads a .deb to the end of r, in dpkg-deb's order: debian-binary,
 // control.tar, data.tar. Members whose name begins with "_" are skipped
 // wherever they are, as dpkg does. After an error the rest of r is unread.
-func Read(r io.Reader) (*Package, error) {
-	a := &archive{src: &source{r: r}}
-	p, err := readPackage(a)
+func (d *Reader) Read(r io.Reader, opts Options) (*Package, error) {
+	s, ok := d.states.Get().(*state)
+	if !ok {
+		s = newState()
+	}
+	s.in.Reset(r)
+	defer func() {
+		s.in.Reset(nil)
+		s.plain.Reset(nil)
+		d.states.Put(s)
+	}()
+	a := &archive{src: &source{r: s.in}, state: s, streams: &d.streams}
+	p, err := readPackage(a, opts)
 	if a.src.err != nil {
 		// Whatever a decoder made of it, this is the cause.
 		return nil, fmt.Errorf("read package: %w", a.src.err)
@@ -82,19 +150,16 @@ func Read(r io.Reader) (*Package, error) {
 	return p, nil
 }
 
-func readPackage(a *archive) (*Package, error) {
+func readPackage(a *archive, opts Options) (*Package, error) {
 	if err := a.magic(); err != nil {
 		return nil, err
 	}
 	p := &Package{}
-	var conffiles []string
-	for want := stageFormat; ; {
+	c := controlArchive{p: p, payload: opts.Payload}
+	for want := stageFormat; want != stageDone; {
 		m, err := a.next()
 		if errors.Is(err, io.EOF) {
-			if want != stageDone {
-				return nil, a.refuse("no member %s", want)
-			}
-			return p, nil
+			return nil, a.refuse("no member %s", want)
 		}
 		if err != nil {
 			return nil, err
@@ -104,23 +169,56 @@ func readPackage(a *archive) (*Package, error) {
 			err = readFormat(m)
 			want = stageControl
 		case strings.HasPrefix(m.name, "_"):
+			p.Extra = append(p.Extra, m.name)
 		case want == stageControl && strings.HasPrefix(m.name, string(stageControl)):
-			conffiles, err = readControl(p, m)
+			err = c.read(m)
 			want = stageData
 		case want == stageData && strings.HasPrefix(m.name, string(stageData)):
-			err = readData(p, m, conffiles)
+			if _, err = m.compression(stageData); err == nil && opts.Payload {
+				err = readData(p, m, &c)
+			}
 			want = stageDone
-		case want == stageDone:
-			// dpkg-deb never gets here, other readers might.
-			p.fault(m.where(), "member after data.tar, which dpkg does not read")
 		default:
 			err = a.refuse("member %q where %s belongs", m.name, want)
 		}
 		if err == nil {
-			err = m.drain()
+			err = m.drain(a.state.buf)
+		}
+		if errors.Is(err, errPadding) && want == stageDone {
+			// dpkg does not read so far; apt's own reader of .deb files asks for
+			// the byte.
+			p.fault(m.where(), "the package ends where a byte should pad the odd length of %d", m.size)
+			err = nil
 		}
 		if err != nil {
 			return nil, err
+		}
+	}
+	return p, a.rest(p)
+}
+
+// rest reads what comes after data.tar, at which dpkg does not look.
+func (a *archive) rest(p *Package) error {
+	for {
+		m, err := a.next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err == nil {
+			if strings.HasPrefix(m.name, "_") {
+				p.Extra = append(p.Extra, m.name)
+			} else {
+				p.fault(m.where(), "member after data.tar, which dpkg does not read")
+			}
+			err = m.drain(a.state.buf)
+		}
+		if fe, ok := errors.AsType[*repo.FormatError](err); ok {
+			p.fault(fe.Where, "after data.tar, where dpkg does not read: %v", (&repo.FormatError{Text: fe.Text, Err: fe.Err}).Error())
+			_, err = io.Copy(io.Discard, a.src)
+			return err
+		}
+		if err != nil {
+			return err
 		}
 	}
 }
@@ -134,6 +232,14 @@ const (
 	stageData    stage = "data.tar"
 	stageDone    stage = ""
 )
+
+// kinds are the compressions that dpkg-deb takes for a member.
+func (s stage) kinds() []compress.Kind {
+	if s == stageControl {
+		return []compress.Kind{compress.None, compress.Gzip, compress.XZ, compress.Zstd}
+	}
+	return []compress.Kind{compress.None, compress.Gzip, compress.XZ, compress.Zstd, compress.Bzip2, compress.LZMA}
+}
 
 // readFormat reads debian-binary: a line with the format's version, of which
 // dpkg wants the major number 2.
@@ -151,25 +257,53 @@ func readFormat(m *member) error {
 	}
 	line, _, ok := strings.Cut(string(text), "\n")
 	major, minor, dot := strings.Cut(line, ".")
-	if !ok || !dot || major != "2" || minor == "" || strings.Trim(minor, "0123456789") != "" {
+	if !ok || !dot || strings.TrimLeft(major, "0") != "2" || minor == "" || strings.Trim(minor, "0123456789") != "" {
 		return m.refuse(nil, "want format version 2.x and a newline, got %q", text)
 	}
 	return nil
 }
 
-// open returns the tar archive in m, whose name is base and an extension that
-// is one of kinds.
-func (m *member) open(base stage, limit int64, kinds ...compress.Kind) (io.ReadCloser, error) {
-	kind := compress.None
-	if ext := strings.TrimPrefix(m.name, string(base)); ext != "" {
-		kind = compress.Kind(strings.TrimPrefix(ext, "."))
-		if !strings.HasPrefix(ext, ".") || !slices.Contains(kinds, kind) {
-			return nil, m.refuse(nil, "compression %q is not one that dpkg-deb reads", ext)
-		}
+// compression returns how m, whose name begins with base, is compressed.
+func (m *member) compression(base stage) (compress.Kind, error) {
+	ext := strings.TrimPrefix(m.name, string(base))
+	kind := compress.Kind(strings.TrimPrefix(ext, "."))
+	if ext != "" && (!strings.HasPrefix(ext, ".") || kind == compress.None) || !slices.Contains(base.kinds(), kind) {
+		return kind, m.refuse(nil, "compression %q is not one that dpkg-deb reads", ext)
 	}
-	z, err := compress.NewReader(m, kind, limit)
+	return kind, nil
+}
+
+// open returns the tar archive in m, whose name begins with base.
+func (m *member) open(p *Package, base stage, limit int64) (io.ReadCloser, error) {
+	kind, err := m.compression(base)
+	if err != nil {
+		return nil, err
+	}
+	var r io.Reader = m
+	if kind == compress.Gzip {
+		// dpkg reads gzip with zlib's gzread(3), which hands on what is no gzip
+		// stream as it is.
+		head := m.a.state.buf[:min(2, m.left)]
+		if _, err := io.ReadFull(m, head); err != nil {
+			return nil, m.wrap(err)
+		}
+		if string(head) != "\x1f\x8b" {
+			p.fault(m.where(), "is not compressed, as its name says; dpkg reads it all the same")
+			kind = compress.None
+		}
+		r = io.MultiReader(bytes.NewReader(bytes.Clone(head)), m)
+	}
+	z, err := m.a.streams.NewReader(r, kind, limit)
 	if err != nil {
 		return nil, m.wrap(err)
+	}
+	if kind == compress.None {
+		// A tar archive is read in blocks of 512 bytes.
+		m.a.state.plain.Reset(z)
+		return struct {
+			io.Reader
+			io.Closer
+		}{m.a.state.plain, z}, nil
 	}
 	return z, nil
 }

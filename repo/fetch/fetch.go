@@ -1,117 +1,181 @@
 // Package fetch reads the files of a repository over http, https and from a
 // folder, through one small interface.
 //
-// A [Source] opens one path; [Policy] retries what may pass; [Meter] counts
-// and hashes what goes by. Errors keep "it is not there" ([ErrAbsent]) apart
-// from "nobody could tell" ([ErrUnreachable]).
+// A [Source] opens one path; [Resume] goes on where a body was cut; [Policy]
+// retries what may pass; [Meter] counts and hashes what goes by. Errors keep
+// "it is not there" ([ErrAbsent]) apart from "nobody could tell"
+// ([ErrUnreachable]).
+//
+// Everything a server says is hostile: see the constants for what is taken.
+// What is read is what the server stores: nothing is asked for compressed, and
+// a Content-Encoding is recorded and not undone.
 package fetch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"sigs.k8s.io/pkgverify/repo"
 )
-
-// ErrAbsent is matched by errors that say the file is not there. pkgs.k8s.io
-// answers 403 for a missing object (a private bucket behind a CDN), so 403
-// counts, with 404 and 410.
-var ErrAbsent = errors.New("not there")
-
-// ErrUnreachable is matched by errors after which nobody can tell whether the
-// file is there: no route, no name, no answer, a server error, a body cut short.
-var ErrUnreachable = errors.New("could not be fetched")
-
-// ErrTooLarge is matched by errors that say the body goes past its bound.
-var ErrTooLarge = errors.New("larger than its bound")
-
-// Error is a failed fetch.
-type Error struct {
-	URL string
-	// Hops are the redirects that were followed.
-	Hops []string
-	// Status is the HTTP status, 0 when there was no answer.
-	Status int
-	// RetryAfter is what the server asked for, in seconds; 0 when it did not.
-	RetryAfter int
-	// Kind is ErrAbsent, ErrUnreachable or ErrTooLarge.
-	Kind error
-	Err  error
-}
-
-// Error says what was fetched, where it led, and what came of it.
-func (e *Error) Error() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %v", e.URL, e.Kind)
-	if e.Status != 0 {
-		fmt.Fprintf(&b, ": HTTP status %d", e.Status)
-	}
-	if e.Err != nil {
-		fmt.Fprintf(&b, ": %v", e.Err)
-	}
-	if len(e.Hops) > 0 {
-		fmt.Fprintf(&b, " (redirected to %s)", e.Hops[len(e.Hops)-1])
-	}
-	return b.String()
-}
-
-// Unwrap returns the kind and the cause.
-func (e *Error) Unwrap() []error {
-	if e.Err == nil {
-		return []error{e.Kind}
-	}
-	return []error{e.Kind, e.Err}
-}
 
 // Response is an open file.
 type Response struct {
-	// Body must be closed. Its errors match ErrUnreachable or ErrTooLarge.
+	// Body must be closed. Its errors match ErrUnreachable, or are an
+	// [ErrTooLarge]. It ends with io.EOF only when all that was announced was
+	// read. Without an announced size (HTTP/1.0, "Connection: close") the end
+	// of the connection is the end of the file, and a cut cannot be seen.
 	Body io.ReadCloser
-	// Size is the announced length in bytes, -1 when there is none.
+	// Size is the announced length of Body in bytes, -1 when there is none.
 	Size int64
-	// URL is what was asked, Hops the redirects followed from there.
+	// URL is what was asked, without user and password. Hops are the answers,
+	// the last being the one whose body this is; there are none for a folder.
+	// [Resume] adds to them while the body is read.
 	URL  string
-	Hops []string
+	Hops []repo.Hop
+	// Validator names this version of the file as an If-Range header does: a
+	// strong ETag or a date. It is empty when the server gives none.
+	Validator string
 }
 
 // Source opens the files below one root. Implementations may be used by
 // several goroutines at once; Open may be called again for the same path.
 type Source interface {
 	// Open begins to read the file at path, which is relative to the root,
-	// slash-separated and not encoded. Its error is an *Error.
+	// slash-separated and not encoded. Its error is an *Error. The context
+	// holds for the body as well.
 	Open(ctx context.Context, path string) (*Response, error)
 }
 
-// New returns the source for an address: an http or https URL, a file URL, or
-// a folder's path.
-func New(root string, opts Options) (Source, error) {
-	u, err := url.Parse(root)
-	if err != nil {
-		return nil, fmt.Errorf("repository address %q: %w", root, err)
+// Ranger is a Source that can begin inside a file.
+type Ranger interface {
+	Source
+	// OpenFrom is Open for the bytes from a point on; Response.Size counts
+	// those only. The error matches ErrChanged when the rest of that version
+	// cannot be had, be it that there is another or that the server cannot do
+	// it.
+	OpenFrom(ctx context.Context, path string, from Point) (*Response, error)
+}
+
+// Point is a place inside one version of a file.
+type Point struct {
+	// Offset is the number of bytes before it.
+	Offset int64
+	// Size is that of the whole file, -1 when it is not known.
+	Size int64
+	// Validator is that of the Response that the bytes before came with. It may
+	// be empty only if a digest of the whole will be verified.
+	Validator string
+}
+
+// addresser is a Source that can say what it would ask.
+type addresser interface{ address(path string) string }
+
+// Address returns the address that src would ask for path, without user and
+// password, or path itself when src is not of this package.
+func Address(src Source, path string) string {
+	if a, ok := src.(addresser); ok {
+		return a.address(path)
 	}
-	switch u.Scheme {
-	case "http", "https":
-		if u.Host == "" {
-			return nil, fmt.Errorf("repository address %q names no host", root)
+	return path
+}
+
+// Options are what a source needs to know. The zero value is useful.
+type Options struct {
+	// UserAgent is sent with each request.
+	UserAgent string
+	// ConnectTimeout and StallTimeout replace the constants of their names.
+	ConnectTimeout time.Duration
+	StallTimeout   time.Duration
+	// Network is "tcp4" or "tcp6" to use that family only, of the proxy if
+	// there is one; "" is both.
+	Network string
+	// Proxy says which proxy a request goes through: http, https or socks5, nil
+	// for none. When Proxy is nil, http_proxy, https_proxy and no_proxy of the
+	// environment say so, as [http.ProxyFromEnvironment] reads them: once in a
+	// process, ALL_PROXY not at all, and loopback never goes through one.
+	Proxy func(*http.Request) (*url.URL, error)
+	// Transport replaces the network, Network and Proxy; nil is the default.
+	Transport http.RoundTripper
+}
+
+func (o Options) connectTimeout() time.Duration {
+	if o.ConnectTimeout > 0 {
+		return o.ConnectTimeout
+	}
+	return ConnectTimeout
+}
+
+func (o Options) stallTimeout() time.Duration {
+	if o.StallTimeout > 0 {
+		return o.StallTimeout
+	}
+	return StallTimeout
+}
+
+// New returns the source for an address: an http or https URL, a file URL, or
+// a folder's path. What looks like a scheme is one: a folder "core:" is
+// written "./core:".
+func New(root string, opts Options) (Source, error) {
+	scheme, ok := schemeOf(root)
+	if !ok {
+		if root == "" {
+			return nil, fmt.Errorf("repository address is empty")
 		}
-		if u.RawQuery != "" || u.Fragment != "" {
-			return nil, fmt.Errorf("repository address %q has a query or fragment", root)
-		}
-		return newHTTP(u, opts), nil
-	case "file":
-		if u.Host != "" && u.Host != "localhost" {
-			return nil, fmt.Errorf("repository address %q: a file URL names this machine; write file:///path", root)
-		}
-		return newFolder(u.Path), nil
-	case "":
 		dir, err := filepath.Abs(root)
 		if err != nil {
 			return nil, fmt.Errorf("repository folder %q: %w", root, err)
 		}
 		return newFolder(dir), nil
 	}
-	return nil, fmt.Errorf("repository address %q: scheme %q is not one of http, https, file", root, u.Scheme)
+	u, err := url.Parse(root)
+	if err != nil {
+		return nil, fmt.Errorf("repository address: %w", err)
+	}
+	if u.RawQuery != "" || u.ForceQuery || u.Fragment != "" {
+		return nil, fmt.Errorf("repository address %q has a query or fragment", u.Redacted())
+	}
+	switch scheme {
+	case "http", "https":
+		if u.Host == "" {
+			return nil, fmt.Errorf("repository address %q names no host", u.Redacted())
+		}
+		return newHTTP(u, opts)
+	case "file":
+		switch {
+		case u.Host != "" && u.Host != "localhost":
+			return nil, fmt.Errorf("repository address %q: a file URL names this machine; write file:///path", root)
+		case u.Opaque != "" || u.Path == "":
+			return nil, fmt.Errorf("repository address %q: a file URL has an absolute path; write file:///path", root)
+		case strings.Contains(strings.ToLower(u.RawPath), "%2f"), strings.Contains(u.Path, "\x00"):
+			return nil, fmt.Errorf("repository address %q: no folder can have that name", root)
+		}
+		return newFolder(filepath.FromSlash(u.Path)), nil
+	}
+	return nil, fmt.Errorf("repository address %q: scheme %q is not one of http, https, file (a folder of that name is ./%s)",
+		u.Redacted(), scheme, root)
+}
+
+// schemeOf returns the scheme in front of an address, in lower case (RFC 3986
+// section 3.1).
+func schemeOf(address string) (string, bool) {
+	scheme, _, ok := strings.Cut(address, ":")
+	if !ok || scheme == "" {
+		return "", false
+	}
+	scheme = strings.ToLower(scheme)
+	for i, c := range []byte(scheme) {
+		switch {
+		case 'a' <= c && c <= 'z':
+		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
+		default:
+			return "", false
+		}
+	}
+	return scheme, true
 }

@@ -5,86 +5,78 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"mime"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"sigs.k8s.io/pkgverify/repo"
 )
-
-// Bounds of one http fetch.
-const (
-	// maxRedirects is what curl and Go's own client allow, halved: pkgs.k8s.io
-	// needs one hop, download.opensuse.org two.
-	maxRedirects = 10
-	// maxHeaderBytes bounds the response header.
-	maxHeaderBytes = 64 << 10
-)
-
-// Options are what a source needs to know. The zero value is useful.
-type Options struct {
-	// UserAgent is sent with each request.
-	UserAgent string
-	// ConnectTimeout bounds the connection, the TLS handshake and the wait for
-	// the response header, each; 10 s when zero.
-	ConnectTimeout time.Duration
-	// StallTimeout bounds the time without progress in a body; 30 s when zero.
-	StallTimeout time.Duration
-	// Transport replaces the network, for tests; nil is the default.
-	Transport http.RoundTripper
-}
-
-func (o Options) connectTimeout() time.Duration {
-	if o.ConnectTimeout > 0 {
-		return o.ConnectTimeout
-	}
-	return 10 * time.Second
-}
-
-func (o Options) stallTimeout() time.Duration {
-	if o.StallTimeout > 0 {
-		return o.StallTimeout
-	}
-	return 30 * time.Second
-}
 
 type httpSource struct {
-	root   *url.URL
-	client *http.Client
-	opts   Options
+	root      *url.URL
+	transport http.RoundTripper
+	opts      Options
 }
 
-var _ Source = (*httpSource)(nil)
+var _ Ranger = (*httpSource)(nil)
 
-func newHTTP(root *url.URL, opts Options) *httpSource {
-	transport := opts.Transport
-	if transport == nil {
-		transport = &http.Transport{
-			Proxy:                  http.ProxyFromEnvironment,
-			DialContext:            (&net.Dialer{Timeout: opts.connectTimeout()}).DialContext,
-			TLSHandshakeTimeout:    opts.connectTimeout(),
-			ResponseHeaderTimeout:  opts.connectTimeout(),
-			MaxResponseHeaderBytes: maxHeaderBytes,
-			MaxIdleConnsPerHost:    16,
-			IdleConnTimeout:        30 * time.Second,
-			ForceAttemptHTTP2:      true,
-			// What is hashed is what the repository stores: no transparent gzip.
-			DisableCompression: true,
-		}
+func newHTTP(root *url.URL, opts Options) (*httpSource, error) {
+	s := &httpSource{root: root, transport: opts.Transport, opts: opts}
+	switch opts.Network {
+	case "", "tcp4", "tcp6":
+	default:
+		return nil, fmt.Errorf("network %q is not one of tcp4, tcp6", opts.Network)
 	}
-	client := &http.Client{
-		Transport: transport,
-		// Redirects are followed here, so that each hop is recorded.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	if s.transport == nil {
+		s.transport = newTransport(opts)
 	}
-	return &httpSource{root: root, client: client, opts: opts}
+	return s, nil
 }
+
+func newTransport(opts Options) *http.Transport {
+	dialer := &net.Dialer{Timeout: opts.connectTimeout()}
+	proxy := opts.Proxy
+	if proxy == nil {
+		proxy = http.ProxyFromEnvironment
+	}
+	return &http.Transport{
+		Proxy: proxy,
+		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+			if opts.Network != "" {
+				network = opts.Network
+			}
+			return dialer.DialContext(ctx, network, address)
+		},
+		TLSHandshakeTimeout:    opts.connectTimeout(),
+		ResponseHeaderTimeout:  opts.connectTimeout(),
+		MaxResponseHeaderBytes: MaxHeaderBytes,
+		MaxIdleConnsPerHost:    16,
+		IdleConnTimeout:        30 * time.Second,
+		ForceAttemptHTTP2:      true,
+		// What is hashed is what the repository stores: no transparent gzip.
+		DisableCompression: true,
+	}
+}
+
+func (s *httpSource) address(path string) string { return Join(withoutUser(s.root), path) }
 
 // Open implements Source.
 func (s *httpSource) Open(ctx context.Context, path string) (*Response, error) {
+	return s.OpenFrom(ctx, path, Point{Size: -1})
+}
+
+// OpenFrom implements Ranger.
+func (s *httpSource) OpenFrom(ctx context.Context, path string, from Point) (*Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	resp, err := s.open(ctx, cancel, path)
+	w := &walk{source: s, ctx: ctx, cancel: cancel, from: from, first: s.address(path)}
+	resp, err := w.open(Join(s.root.String(), path))
 	if err != nil {
 		cancel(nil)
 		return nil, err
@@ -92,56 +84,121 @@ func (s *httpSource) Open(ctx context.Context, path string) (*Response, error) {
 	return resp, nil
 }
 
-func (s *httpSource) open(ctx context.Context, cancel context.CancelCauseFunc, path string) (*Response, error) {
-	first := Join(s.root.String(), path)
-	at, hops := first, []string(nil)
-	fail := func(status int, kind, err error) *Error {
-		return &Error{URL: first, Hops: hops, Status: status, Kind: kind, Err: err}
+// walk is one way from an address to the bytes.
+type walk struct {
+	source *httpSource
+	ctx    context.Context // ends with the body
+	cancel context.CancelCauseFunc
+	from   Point
+	first  string
+	hops   []repo.Hop
+	// leave ends the last request alone.
+	leave context.CancelCauseFunc
+}
+
+func (w *walk) fail(status int, kind, err error) *Error {
+	return &Error{URL: w.first, Hops: w.hops, Status: status, Kind: kind, Err: err}
+}
+
+func (w *walk) open(address string) (*Response, error) {
+	at, err := url.Parse(address)
+	if err != nil {
+		e := w.fail(0, ErrUnreachable, err)
+		e.lasting = true
+		return nil, e
 	}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, nil)
+		resp, err := w.ask(at) //nolint:bodyclose // the Response closes it
 		if err != nil {
-			return nil, fail(0, ErrUnreachable, err)
-		}
-		if s.opts.UserAgent != "" {
-			req.Header.Set("User-Agent", s.opts.UserAgent)
-		}
-		resp, err := s.client.Do(req) //nolint:bodyclose // the Response closes it
-		if err != nil {
-			if u := (*url.Error)(nil); errors.As(err, &u) {
-				err = u.Err // the address is said once already
+			if len(w.hops) > 0 {
+				err = fmt.Errorf("after a redirect to %s: %w", withoutUser(at), err)
 			}
-			return nil, fail(0, ErrUnreachable, err)
+			return nil, w.fail(0, ErrUnreachable, err)
 		}
 		switch {
 		case isRedirect(resp.StatusCode):
-			next, err := redirectTarget(resp)
-			closeQuietly(resp.Body)
+			next, err := w.redirect(at, resp)
+			w.drain(resp.Body)
 			if err != nil {
-				return nil, fail(resp.StatusCode, ErrUnreachable, err)
+				return nil, w.fail(resp.StatusCode, ErrUnreachable, err)
 			}
-			if len(hops) == maxRedirects {
-				return nil, fail(resp.StatusCode, ErrUnreachable, fmt.Errorf("more than %d redirects", maxRedirects))
-			}
-			hops = append(hops, next)
 			at = next
-			continue
-		case resp.StatusCode == http.StatusOK:
-			body := &stallReader{body: resp.Body, cancel: cancel, ctx: ctx, limit: s.opts.stallTimeout(), url: first, hops: hops}
-			body.timer = time.AfterFunc(body.limit, body.stalled)
-			return &Response{Body: body, Size: resp.ContentLength, URL: first, Hops: hops}, nil
+		case resp.StatusCode == http.StatusOK && w.from.Offset == 0:
+			return w.response(resp), nil
+		case resp.StatusCode == http.StatusPartialContent && w.from.Offset > 0:
+			if err := w.rest(resp); err != nil {
+				closeQuietly(resp.Body)
+				return nil, w.fail(resp.StatusCode, ErrChanged, err)
+			}
+			return w.response(resp), nil
+		default:
+			closeQuietly(resp.Body)
+			return nil, w.refused(resp)
 		}
-		closeQuietly(resp.Body)
-		e := fail(resp.StatusCode, ErrUnreachable, nil)
-		switch resp.StatusCode {
-		case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
-			e.Kind = ErrAbsent
-		}
-		if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && n > 0 {
-			e.RetryAfter = n
-		}
-		return nil, e
 	}
+}
+
+// answerTimeout is the cause of a request that got no answer in time.
+type answerTimeout struct{ limit time.Duration }
+
+func (e answerTimeout) Error() string { return fmt.Sprintf("no answer within %v", e.limit) }
+
+// ask sends one request and records the answer.
+func (w *walk) ask(at *url.URL) (*http.Response, error) {
+	var peer atomic.Pointer[string]
+	ctx, leave := context.WithCancelCause(w.ctx)
+	w.leave = leave
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(info httptrace.GotConnInfo) {
+		a := info.Conn.RemoteAddr().String()
+		peer.Store(&a)
+	}})
+	plain := *at
+	plain.User = nil
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, plain.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	// Set by hand, this also keeps any transport from decoding.
+	req.Header.Set("Accept-Encoding", "identity")
+	if w.source.opts.UserAgent != "" {
+		req.Header.Set("User-Agent", w.source.opts.UserAgent)
+	}
+	if user := w.source.root.User; user != nil && sameOrigin(w.source.root, at) {
+		password, _ := user.Password()
+		req.SetBasicAuth(user.Username(), password)
+	}
+	if w.from.Offset > 0 {
+		req.Header.Set("Range", fmt.Sprintf("bytes=%d-", w.from.Offset))
+		if w.from.Validator != "" {
+			req.Header.Set("If-Range", w.from.Validator)
+		}
+	}
+	limit := answerTimeouts * w.source.opts.connectTimeout()
+	timer := time.AfterFunc(limit, func() { leave(answerTimeout{limit}) })
+	defer timer.Stop()
+	resp, err := w.source.transport.RoundTrip(req) //nolint:bodyclose // the Response closes it
+	if err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return nil, err
+	}
+	address := ""
+	if p := peer.Load(); p != nil {
+		address = *p
+	}
+	w.hops = append(w.hops, hopOf(plain.String(), resp, address))
+	return resp, nil
+}
+
+// drain reads the little that a redirect's body has, so that its connection can
+// be used again, and leaves it when that is much or takes long.
+func (w *walk) drain(body io.ReadCloser) {
+	timer := time.AfterFunc(redirectBodyTimeout, func() { w.leave(errStalled) })
+	defer timer.Stop()
+	_, _ = io.CopyN(io.Discard, body, maxRedirectBody) // whatever comes of it
+	closeQuietly(body)
+	w.leave(nil)
 }
 
 func isRedirect(status int) bool {
@@ -153,71 +210,136 @@ func isRedirect(status int) bool {
 	return false
 }
 
-// redirectTarget returns the absolute address of a redirect. Only http and
-// https are followed: a repository must not make the harness read local files.
-func redirectTarget(resp *http.Response) (string, error) {
-	loc, err := resp.Location()
+// redirect returns where a redirect leads. Only http and https are followed: a
+// repository must not make this machine read local files. From https to http
+// is followed, for the hops say so and a check judges it.
+func (w *walk) redirect(at *url.URL, resp *http.Response) (*url.URL, error) {
+	location := resp.Header.Get("Location")
+	switch {
+	case location == "":
+		return nil, errors.New("a redirect without a Location")
+	case len(location) > MaxLocation:
+		return nil, fmt.Errorf("a redirect to an address of %d bytes, at most %d are taken", len(location), MaxLocation)
+	}
+	next, err := at.Parse(location)
 	if err != nil {
-		return "", fmt.Errorf("redirect: %w", err)
+		return nil, fmt.Errorf("a redirect: %w", err)
 	}
-	if loc.Scheme != "http" && loc.Scheme != "https" {
-		return "", fmt.Errorf("redirect to %q: scheme is not http or https", loc)
+	next.User = nil // a server does not choose who we are
+	switch {
+	case next.Scheme != "http" && next.Scheme != "https":
+		return nil, fmt.Errorf("a redirect to %q: the scheme is not http or https", shown(next.String()))
+	case next.Host == "":
+		return nil, fmt.Errorf("a redirect to %q, which names no host", shown(next.String()))
 	}
-	return loc.String(), nil
+	to := next.String()
+	if i := slices.IndexFunc(w.hops, func(h repo.Hop) bool { return h.URL == to }); i >= 0 {
+		return nil, fmt.Errorf("redirects in a loop of %d: back to %s", len(w.hops)-i, to)
+	}
+	if len(w.hops) > MaxRedirects {
+		return nil, fmt.Errorf("more than %d redirects", MaxRedirects)
+	}
+	return next, nil
+}
+
+// response makes the answer with the bytes a Response.
+func (w *walk) response(resp *http.Response) *Response {
+	hops := w.hops
+	return &Response{
+		Body: newHTTPBody(w.ctx, w.cancel, resp, w.source.opts.stallTimeout(), func(err error) error {
+			return &Error{URL: w.first, Hops: hops, Kind: ErrUnreachable, Err: fmt.Errorf("body: %w", err)}
+		}),
+		Size: resp.ContentLength, URL: w.first, Hops: hops, Validator: validator(resp.Header),
+	}
+}
+
+// refused is the error for an answer that is not what was asked for.
+func (w *walk) refused(resp *http.Response) error {
+	e := w.fail(resp.StatusCode, ErrUnreachable, nil)
+	switch resp.StatusCode {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		e.Kind = ErrAbsent
+		if w.from.Offset > 0 {
+			e.Kind = ErrChanged // it was there; from the start, the answer says what is true now
+		}
+	case http.StatusOK:
+		e.Kind, e.Err = ErrChanged, fmt.Errorf("asked for the bytes from %d on, the server sends the whole file", w.from.Offset)
+	case http.StatusRequestedRangeNotSatisfiable:
+		e.Kind, e.Err = ErrChanged, fmt.Errorf("there are no bytes from %d on (Content-Range: %q)",
+			w.from.Offset, shown(resp.Header.Get("Content-Range")))
+	case http.StatusPartialContent:
+		e.Err, e.lasting = errors.New("a part that was not asked for"), true
+	}
+	e.RetryAfter = retryAfter(resp.Header)
+	return e
+}
+
+// rest checks that a 206 is the rest of the file from the point on, and nothing
+// else (RFC 9110 sections 14.4 and 15.3.7).
+func (w *walk) rest(resp *http.Response) error {
+	if kind, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type")); err == nil && kind == "multipart/byteranges" {
+		return errors.New("several parts, where one was asked for")
+	}
+	text := resp.Header.Get("Content-Range")
+	first, last, size, ok := contentRange(text)
+	switch {
+	case !ok:
+		return fmt.Errorf("a part whose Content-Range is %q", shown(text))
+	case first != w.from.Offset, last != size-1:
+		return fmt.Errorf("bytes %d to the end were asked for, Content-Range is %q", w.from.Offset, shown(text))
+	case w.from.Size >= 0 && size != w.from.Size:
+		return fmt.Errorf("the file had %d bytes, it has %d now", w.from.Size, size)
+	case resp.ContentLength >= 0 && resp.ContentLength != size-first:
+		return fmt.Errorf("Content-Range is %q, Content-Length %d", shown(text), resp.ContentLength)
+	}
+	if now := validator(resp.Header); w.from.Validator != "" && now != "" && now != w.from.Validator {
+		return fmt.Errorf("the file was %s, it is %s now", shown(w.from.Validator), shown(now))
+	}
+	// The length is known even if the server sends the part in chunks.
+	resp.ContentLength = size - first
+	return nil
+}
+
+// contentRange reads "bytes first-last/size". A size that is not given ("*")
+// cannot be checked, and is not taken.
+func contentRange(text string) (first, last, size int64, ok bool) {
+	unit, rest, _ := strings.Cut(strings.TrimSpace(text), " ")
+	span, total, ok1 := strings.Cut(rest, "/")
+	from, to, ok2 := strings.Cut(span, "-")
+	if !strings.EqualFold(unit, "bytes") || !ok1 || !ok2 {
+		return 0, 0, 0, false
+	}
+	var numbers [3]int64
+	for i, s := range [3]string{from, to, total} {
+		n, err := strconv.ParseUint(strings.TrimSpace(s), 10, 63)
+		if err != nil {
+			return 0, 0, 0, false
+		}
+		numbers[i] = int64(n)
+	}
+	return numbers[0], numbers[1], numbers[2], numbers[0] <= numbers[1] && numbers[1] < numbers[2]
+}
+
+// validator returns what may stand in an If-Range header: a strong ETag, or a
+// Last-Modified that is strong because the answer is at least a second younger
+// (RFC 9110 sections 8.8.2.2 and 13.1.5).
+func validator(h http.Header) string {
+	if tag := h.Get("ETag"); tag != "" {
+		if len(tag) >= 2 && len(tag) <= MaxHopValue && tag[0] == '"' && tag[len(tag)-1] == '"' {
+			return tag
+		}
+		return "" // a weak one says that the bytes may differ
+	}
+	text := h.Get("Last-Modified")
+	modified, err := http.ParseTime(text)
+	date, err2 := http.ParseTime(h.Get("Date"))
+	if err != nil || err2 != nil || date.Sub(modified) < time.Second {
+		return ""
+	}
+	return text
 }
 
 func closeQuietly(c io.Closer) {
 	// Nothing is lost: the body is not wanted.
 	_ = c.Close()
-}
-
-// Join appends a repository path to a root URL. Segments are encoded as apt
-// does: "+" becomes "%2B", because some stores read a plain "+" as a space;
-// ":" and "~" stay as they are.
-func Join(root, path string) string {
-	segments := strings.Split(path, "/")
-	for i, s := range segments {
-		segments[i] = strings.ReplaceAll(url.PathEscape(s), "+", "%2B")
-	}
-	return strings.TrimSuffix(root, "/") + "/" + strings.Join(segments, "/")
-}
-
-// errStalled is the cause of a request that was given up.
-var errStalled = errors.New("no progress")
-
-// stallReader ends a body that makes no progress, and gives read errors their
-// kind.
-type stallReader struct {
-	body   io.ReadCloser
-	ctx    context.Context // of this one request; ends with the body
-	cancel context.CancelCauseFunc
-	timer  *time.Timer
-	limit  time.Duration
-	url    string
-	hops   []string
-}
-
-func (s *stallReader) stalled() {
-	s.cancel(fmt.Errorf("%w for %v", errStalled, s.limit))
-}
-
-func (s *stallReader) Read(p []byte) (int, error) {
-	n, err := s.body.Read(p)
-	if n > 0 {
-		s.timer.Reset(s.limit)
-	}
-	if err != nil && !errors.Is(err, io.EOF) {
-		if cause := context.Cause(s.ctx); cause != nil {
-			err = cause
-		}
-		err = &Error{URL: s.url, Hops: s.hops, Kind: ErrUnreachable, Err: fmt.Errorf("body: %w", err)}
-	}
-	return n, err
-}
-
-func (s *stallReader) Close() error {
-	s.timer.Stop()
-	err := s.body.Close()
-	s.cancel(nil)
-	return err
 }

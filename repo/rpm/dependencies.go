@@ -6,119 +6,155 @@ import (
 	"unicode/utf8"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/rpmdep"
 	"sigs.k8s.io/pkgverify/repo/rpmmd"
 	"sigs.k8s.io/pkgverify/repo/rpmver"
 )
 
-// Flags of a dependency (rpm's include/rpm/rpmds.h).
+// Kind is a kind of dependency.
+type Kind string
+
+// The kinds. OldSuggests and OldEnhances are those of SUSE and Mandriva from
+// before rpm 4.12. The triggers are dependencies too: on what sets them off.
 const (
-	senseCompare   = 0xf // less, greater, equal
-	sensePreReq    = 1 << 6
-	senseScriptPre = 1 << 9
-	senseScriptPst = 1 << 10
-	senseMissingOK = 1 << 19
-	senseStrong    = 1 << 27
+	Provides          Kind = "provides"
+	Conflicts         Kind = "conflicts"
+	Obsoletes         Kind = "obsoletes"
+	Requires          Kind = "requires"
+	Suggests          Kind = "suggests"
+	Enhances          Kind = "enhances"
+	Recommends        Kind = "recommends"
+	Supplements       Kind = "supplements"
+	OldSuggests       Kind = "oldsuggests"
+	OldEnhances       Kind = "oldenhances"
+	Order             Kind = "order"
+	Triggers          Kind = "triggers"
+	FileTriggers      Kind = "filetriggers"
+	TransFileTriggers Kind = "transfiletriggers"
 )
 
-// dependencyTag names one list of dependencies.
+// dependencyTag names the three lists of a kind.
 type dependencyTag struct {
-	list                   list
+	kind                   Kind
 	names, flags, versions uint32
 }
 
-type list int
-
-const (
-	provides list = iota
-	conflicts
-	obsoletes
-	requires
-	suggests
-	enhances
-	recommends
-	supplements
-	oldSuggests
-	oldEnhances
-)
-
-// dependencyTags is createrepo_c's dep_items, in its order: provides come
-// before requires. The library's own methods are not used: they panic on lists
-// of different lengths, and read Supplements from the wrong tag.
+// dependencyTags begins with createrepo_c's dep_items, in its order: provides
+// come before requires.
 func dependencyTags() []dependencyTag {
+	return append(indexedDependencies(),
+		dependencyTag{Order, 5035, 5037, 5036},
+		dependencyTag{Triggers, 1066, 1068, 1067},
+		dependencyTag{FileTriggers, 5069, 5072, 5071},
+		dependencyTag{TransFileTriggers, 5079, 5082, 5081})
+}
+
+func indexedDependencies() []dependencyTag {
 	return []dependencyTag{
-		{provides, 1047, 1112, 1113},
-		{conflicts, 1054, 1053, 1055},
-		{obsoletes, 1090, 1114, 1115},
-		{requires, 1049, 1048, 1050},
-		{suggests, 5049, 5051, 5050},
-		{enhances, 5055, 5057, 5056},
-		{recommends, 5046, 5048, 5047},
-		{supplements, 5052, 5054, 5053},
-		{oldSuggests, 1156, 1158, 1157},
-		{oldEnhances, 1159, 1161, 1160},
+		{Provides, 1047, 1112, 1113},
+		{Conflicts, 1054, 1053, 1055},
+		{Obsoletes, 1090, 1114, 1115},
+		{Requires, 1049, 1048, 1050},
+		{Suggests, 5049, 5051, 5050},
+		{Enhances, 5055, 5057, 5056},
+		{Recommends, 5046, 5048, 5047},
+		{Supplements, 5052, 5054, 5053},
+		{OldSuggests, 1156, 1158, 1157},
+		{OldEnhances, 1159, 1161, 1160},
 	}
 }
 
-// dependencies fills in the lists as createrepo_c does (src/parsehdr.c, built
-// with ENABLE_LEGACY_WEAKDEPS as distributions have it).
-func dependencies(t tagSet, m *rpmmd.Metadata, files []headerFile) error {
-	primary := make(map[string]bool)
-	for _, f := range files {
-		if rpmmd.IsPrimary(f.name) {
-			primary[f.name] = true
+// Dependencies returns the dependencies of one kind with all their flags, in
+// the header's order. Rich dependencies are whole in their names: see
+// [rpmdep.ParseRich].
+func (h *Header) Dependencies(k Kind) ([]rpmdep.Dep, error) {
+	for _, d := range dependencyTags() {
+		if d.kind == k {
+			return h.dependencies(d)
 		}
 	}
-	provided := make(map[string]bool)
-	reqs := requirements{primary: primary, provided: provided, seen: make(map[string]seenRequire)}
-	for _, d := range dependencyTags() {
-		names, flags, versions := t.strings(d.names), t.numbers(d.flags), t.strings(d.versions)
-		if len(names) != len(flags) || len(names) != len(versions) {
-			return &repo.FormatError{Text: fmt.Sprintf("dependencies of tags %d, %d, %d: %d names, %d flags, %d versions",
-				d.names, d.flags, d.versions, len(names), len(flags), len(versions))}
+	return nil, fmt.Errorf("unknown kind of dependencies %q", string(k))
+}
+
+// dependencies reads the three lists. Before 2000 there may be no flags and no
+// versions; that is any version.
+func (h *Header) dependencies(d dependencyTag) ([]rpmdep.Dep, error) {
+	names, flags, versions := h.Strings(d.names), h.numbers(d.flags), h.Strings(d.versions)
+	if len(names) > MaxDependencies {
+		return nil, &repo.FormatError{Where: tagWhere(d.names), Text: fmt.Sprintf("%d %s, more than %d", len(names), d.kind, MaxDependencies)}
+	}
+	bare := flags.len() == 0 && versions == nil
+	if !bare && (len(names) != flags.len() || len(names) != len(versions)) {
+		return nil, &repo.FormatError{Where: tagWhere(d.names), Text: fmt.Sprintf("%s: %d names, %d flags, %d versions", d.kind, len(names), flags.len(), len(versions))}
+	}
+	all := make([]rpmdep.Dep, len(names))
+	for i, name := range names {
+		all[i].Name = name
+		if !bare {
+			all[i].Flags, all[i].EVR = rpmdep.Flags(flags.at(i)), versions[i]
 		}
-		for i, name := range names {
-			dep := dependency{name: name, flags: flags[i], version: versions[i]}
-			if d.list == requires && reqs.skip(dep) {
+	}
+	return all, nil
+}
+
+// dependencies fills in the lists as createrepo_c does (src/parsehdr.c, built
+// with ENABLE_LEGACY_WEAKDEPS as distributions have it). A rich dependency that
+// rpm would not read is a fault.
+func (p *Package) dependencies(h *Header, m *rpmmd.Metadata) error {
+	primary := make(map[string]bool)
+	for _, f := range m.Files {
+		primary[f.Path] = true
+	}
+	provided := make(map[rpmdep.Dep]bool)
+	reqs := requirements{primary: primary, provided: provided, seen: make(map[string]seenRequire)}
+	for _, d := range indexedDependencies() {
+		all, err := h.dependencies(d)
+		if err != nil {
+			return err
+		}
+		for _, dep := range all {
+			p.checkRich(d.kind, dep)
+			if d.kind == Requires && reqs.skip(dep) {
 				continue
 			}
-			entry, ok := dep.entry()
-			if !ok || name == "" {
+			e, ok := indexEntry(dep)
+			if !ok || dep.Name == "" {
 				continue // createrepo_c warns and goes on
 			}
-			switch d.list {
-			case provides:
-				provided[dep.key()] = true
-				m.Provides = append(m.Provides, entry)
-			case conflicts:
-				m.Conflicts = append(m.Conflicts, entry)
-			case obsoletes:
-				m.Obsoletes = append(m.Obsoletes, entry)
-			case requires:
+			switch d.kind {
+			case Provides:
+				provided[indexKey(dep)] = true
+				m.Provides = append(m.Provides, e)
+			case Conflicts:
+				m.Conflicts = append(m.Conflicts, e)
+			case Obsoletes:
+				m.Obsoletes = append(m.Obsoletes, e)
+			case Requires:
 				switch {
-				case dep.flags&senseMissingOK != 0:
-					m.Recommends = append(m.Recommends, entry)
-				case !reqs.libc(dep, entry):
-					m.Requires = append(m.Requires, entry)
+				case dep.Flags&rpmdep.MissingOK != 0:
+					m.Recommends = append(m.Recommends, e)
+				case !reqs.libc(dep, e):
+					m.Requires = append(m.Requires, e)
 				}
-			case suggests:
-				m.Suggests = append(m.Suggests, entry)
-			case enhances:
-				m.Enhances = append(m.Enhances, entry)
-			case recommends:
-				m.Recommends = append(m.Recommends, entry)
-			case supplements:
-				m.Supplements = append(m.Supplements, entry)
-			case oldSuggests:
-				if dep.flags&senseStrong != 0 {
-					m.Recommends = append(m.Recommends, entry)
+			case Suggests:
+				m.Suggests = append(m.Suggests, e)
+			case Enhances:
+				m.Enhances = append(m.Enhances, e)
+			case Recommends:
+				m.Recommends = append(m.Recommends, e)
+			case Supplements:
+				m.Supplements = append(m.Supplements, e)
+			case OldSuggests:
+				if dep.Flags&rpmdep.Strong != 0 {
+					m.Recommends = append(m.Recommends, e)
 				} else {
-					m.Suggests = append(m.Suggests, entry)
+					m.Suggests = append(m.Suggests, e)
 				}
-			case oldEnhances:
-				if dep.flags&senseStrong != 0 {
-					m.Supplements = append(m.Supplements, entry)
+			case OldEnhances:
+				if dep.Flags&rpmdep.Strong != 0 {
+					m.Supplements = append(m.Supplements, e)
 				} else {
-					m.Enhances = append(m.Enhances, entry)
+					m.Enhances = append(m.Enhances, e)
 				}
 			}
 		}
@@ -129,18 +165,38 @@ func dependencies(t tagSet, m *rpmmd.Metadata, files []headerFile) error {
 	return nil
 }
 
-type dependency struct {
-	name    string
-	flags   int64
-	version string
+// checkRich reports a rich dependency that does not parse, or that stands where
+// none may (addReqProv and parseRCPOT of rpm's build).
+func (p *Package) checkRich(k Kind, d rpmdep.Dep) {
+	if !d.Rich() {
+		return
+	}
+	in := rpmdep.Demand
+	switch k {
+	case Provides, Obsoletes:
+		p.fault(string(k), "%.200q: a rich dependency cannot be provided or obsoleted", d.Name)
+		return
+	case Conflicts, Supplements, Enhances, OldEnhances:
+		in = rpmdep.Denial
+	}
+	if _, err := rpmdep.ParseRich(d.Name, in); err != nil {
+		p.fault(string(k), "%v", err)
+	}
 }
 
-func (d dependency) key() string { return d.name + senseName(d.flags) + d.version }
+// indexKey is what makes a dependency the same for createrepo_c.
+func indexKey(d rpmdep.Dep) rpmdep.Dep {
+	d.Flags = d.Flags & 0xf
+	if senseName(d.Flags) == "" {
+		d.Flags = 0
+	}
+	return d
+}
 
-// entry returns d as the index has it; false when its epoch is no number.
-func (d dependency) entry() (rpmmd.Entry, bool) {
-	e := rpmmd.Entry{Name: utf8Text(d.name), Flags: senseName(d.flags)}
-	epoch, version, release, ok := splitEVR(d.version)
+// indexEntry returns d as the index has it; false when its epoch is no number.
+func indexEntry(d rpmdep.Dep) (rpmmd.Entry, bool) {
+	e := rpmmd.Entry{Name: utf8Text(d.Name), Flags: senseName(d.Flags)}
+	epoch, version, release, ok := splitEVR(d.EVR)
 	if e.Flags != "" { // an index leaves the version out otherwise
 		e.Epoch, e.Version, e.Release = epoch, utf8Text(version), utf8Text(release)
 	}
@@ -148,17 +204,17 @@ func (d dependency) entry() (rpmmd.Entry, bool) {
 }
 
 // senseName is cr_flag_to_str.
-func senseName(flags int64) string {
-	switch flags & senseCompare {
-	case 2:
+func senseName(flags rpmdep.Flags) string {
+	switch flags.Operator() {
+	case "<":
 		return "LT"
-	case 4:
+	case ">":
 		return "GT"
-	case 8:
+	case "=":
 		return "EQ"
-	case 10:
+	case "<=":
 		return "LE"
-	case 12:
+	case ">=":
 		return "GE"
 	}
 	return ""
@@ -185,8 +241,9 @@ func splitEVR(s string) (epoch, version, release string, ok bool) {
 
 // requirements are createrepo_c's rules for which requires an index leaves out.
 type requirements struct {
-	primary, provided map[string]bool
-	seen              map[string]seenRequire
+	primary  map[string]bool
+	provided map[rpmdep.Dep]bool
+	seen     map[string]seenRequire
 	// highest is the one libc.so.6 that is kept.
 	highest *rpmmd.Entry
 }
@@ -198,33 +255,31 @@ type seenRequire struct {
 
 // skip reports whether d is left out: rpm's own features, primary files and
 // provides of the package itself, and what was there just so before.
-func (r *requirements) skip(d dependency) bool {
-	if strings.HasPrefix(d.name, "rpmlib(") || r.primary[d.name] || r.provided[d.key()] {
+func (r *requirements) skip(d rpmdep.Dep) bool {
+	if strings.HasPrefix(d.Name, "rpmlib(") || r.primary[utf8Text(d.Name)] || r.provided[indexKey(d)] {
 		return true
 	}
-	seen, ok := r.seen[d.name]
-	if ok && seen == d.seen() {
+	this := seenRequire{
+		flags: senseName(d.Flags), version: d.EVR,
+		pre: d.Flags&(rpmdep.PreReq|rpmdep.ScriptPre|rpmdep.ScriptPost) != 0,
+	}
+	if seen, ok := r.seen[d.Name]; ok && seen == this {
 		return true
 	}
-	if d.flags&senseMissingOK == 0 && !strings.HasPrefix(d.name, libcName) {
-		if _, ok := d.entry(); ok {
-			r.seen[d.name] = d.seen()
+	if d.Flags&rpmdep.MissingOK == 0 && !strings.HasPrefix(d.Name, libcName) {
+		if _, ok := indexEntry(d); ok {
+			r.seen[d.Name] = this
 		}
 	}
 	return false
-}
-
-func (d dependency) seen() seenRequire {
-	pre := d.flags&(sensePreReq|senseScriptPre|senseScriptPst) != 0
-	return seenRequire{flags: senseName(d.flags), version: d.version, pre: pre}
 }
 
 const libcName = "libc.so.6"
 
 // libc keeps the requirement of libc with the highest symbol version, for all,
 // and reports whether d is one.
-func (r *requirements) libc(d dependency, e rpmmd.Entry) bool {
-	if !strings.HasPrefix(d.name, libcName) {
+func (r *requirements) libc(d rpmdep.Dep, e rpmmd.Entry) bool {
+	if !strings.HasPrefix(d.Name, libcName) {
 		return false
 	}
 	if r.highest == nil || libcOlder(r.highest.Name, e.Name) {

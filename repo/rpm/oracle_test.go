@@ -3,6 +3,7 @@ package rpm_test
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -49,150 +50,6 @@ func try(t *testing.T, env []string, argv ...string) (string, error) {
 	return string(out), err
 }
 
-const specHead = `Name: %s
-Version: %s
-Release: 1.1
-%s
-Summary: A package <of> & "tests"
-License: Apache-2.0
-Group: Development/Tools
-URL: https://example.org/?a=1&b=2
-Vendor: Example
-Packager: Somebody <somebody@example.org>
-%%description
-First line, ümlaut.
-
-  Indented line.
-%%install
-mkdir -p %%{buildroot}/usr/bin %%{buildroot}/etc/x %%{buildroot}/usr/lib/x
-echo '#!/bin/sh' > %%{buildroot}/usr/bin/tool; chmod 4755 %%{buildroot}/usr/bin/tool
-ln %%{buildroot}/usr/bin/tool %%{buildroot}/usr/bin/tool-hard
-ln -s tool %%{buildroot}/usr/bin/tool-soft
-echo conf > %%{buildroot}/etc/x/conf
-echo data > "%%{buildroot}/usr/lib/x/with space"
-%%files
-/usr/bin/*
-%%dir /etc/x
-%%config(noreplace) %%attr(0600,daemon,adm) /etc/x/conf
-%%ghost /etc/x/ghost
-/usr/lib/x
-%s
-`
-
-// specs are the packages that are built; between them they use what rpm
-// headers of repositories hold.
-var specs = []struct {
-	name, version, preamble, tail string
-	args                          []string
-}{
-	{"plain", "1.0", "", "", []string{"--define", "_binary_payload w9.gzdio"}},
-	{"zstd", "1.0~rc.1", "Epoch: 7\nBuildArch: noarch", "", []string{"--define", "_binary_payload w3.zstdio"}},
-	{"xz", "1.0^git1", "", "%triggerin -- bash\n:\n%post\n:\n%preun\n:\n", []string{"--define", "_binary_payload w2.xzdio"}},
-	{"bzip2", "1", "", "", []string{"--define", "_binary_payload w9.bzdio"}},
-	{"uncompressed", "1", "", "", []string{"--define", "_binary_payload w.ufdio"}},
-	{"deps", "2.0", `Epoch: 2
-Provides: a = 1.0, b, c(x) = 3:4-5, deps-self = 1
-Requires: d >= 1:2.0-3, e < 5, f, /usr/bin/tool, /usr/bin/other, a = 1.0, (g >= 1 if h else i), b
-Requires: libc.so.6(GLIBC_2.4)(64bit), libc.so.6(GLIBC_2.34)(64bit), libc.so.6()(64bit)
-Requires(post): f
-Requires(pre): d >= 1:2.0-3
-Conflicts: j > 1
-Obsoletes: k <= 2
-Suggests: l
-Enhances: m = 1
-Recommends: n >= 2
-Supplements: (o and p)`, "", nil},
-}
-
-// built are the packages of one test.
-type built struct {
-	dir   string
-	files []string // sorted base names
-	ring  *pgp.Keyring
-	other *pgp.Keyring
-	db    string // an rpm database with the key
-}
-
-// build makes the packages, signs them, and imports the key.
-func build(t *testing.T) built {
-	t.Helper()
-	b := built{dir: t.TempDir(), db: t.TempDir()}
-	home := t.TempDir()
-	env := []string{"GNUPGHOME=" + home}
-	for _, who := range []string{"one@example.org", "two@example.org"} {
-		run(t, env, "gpg", "--batch", "--passphrase", "", "--quick-gen-key", who, "rsa2048", "sign", "never")
-	}
-	t.Cleanup(func() { _, _ = try(t, env, "gpgconf", "--kill", "all") })
-	key := func(who string) ([]byte, *pgp.Keyring) {
-		data := []byte(run(t, env, "gpg", "--export", "--armor", who))
-		ring, err := pgp.ReadKeyring(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return data, ring
-	}
-	var data []byte
-	data, b.ring = key("one@example.org")
-	_, b.other = key("two@example.org")
-	keyFile := filepath.Join(home, "key.asc")
-	if err := os.WriteFile(keyFile, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	run(t, nil, "rpmkeys", "--dbpath", b.db, "--import", keyFile)
-
-	top := t.TempDir()
-	for _, s := range specs {
-		spec := filepath.Join(top, s.name+".spec")
-		if err := os.WriteFile(spec, fmt.Appendf(nil, specHead, s.name, s.version, s.preamble, s.tail), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		args := append([]string{"rpmbuild", "--quiet", "--define", "_topdir " + top, "--define", "_build_id_links none"}, s.args...)
-		run(t, nil, append(args, "-ba", spec)...)
-	}
-	sign := func(file string, args ...string) {
-		run(t, env, append([]string{"rpmsign", "--define", "_gpg_name one@example.org", "--define", "_gpg_path " + home, "--define", "__gpg " + tool(t, "gpg"), "--addsign"}, append(args, file)...)...)
-	}
-	for _, pattern := range []string{"RPMS/*/*.rpm", "SRPMS/*.rpm"} {
-		made, err := filepath.Glob(filepath.Join(top, pattern))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, from := range made {
-			content, err := os.ReadFile(from)
-			if err != nil {
-				t.Fatal(err)
-			}
-			name := filepath.Base(from)
-			to := filepath.Join(b.dir, name)
-			if err := os.WriteFile(to, content, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			switch {
-			case strings.HasPrefix(name, "zstd"): // not signed
-			case strings.HasPrefix(name, "plain"):
-				sign(to, "--rpmv3")
-			default:
-				sign(to)
-			}
-			b.files = append(b.files, name)
-		}
-	}
-	slices.Sort(b.files)
-	if want := 2 * len(specs); len(b.files) != want {
-		t.Fatalf("built %d packages, wanted %d: %v", len(b.files), want, b.files)
-	}
-	return b
-}
-
-func (b built) read(t *testing.T, name string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(b.dir, name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
 // TestAgainstTools holds Read and the indexes' readers against rpm, rpmkeys
 // and createrepo_c.
 func TestAgainstTools(t *testing.T) {
@@ -201,6 +58,11 @@ func TestAgainstTools(t *testing.T) {
 	t.Run("rpm -qp", func(t *testing.T) {
 		for _, name := range b.files {
 			compareQuery(t, b, name)
+		}
+	})
+	t.Run("rpm2archive", func(t *testing.T) {
+		for _, name := range b.files {
+			compareContent(t, b, name)
 		}
 	})
 	t.Run("createrepo_c", func(t *testing.T) { compareIndex(t, b) })
@@ -315,13 +177,13 @@ func compareIndex(t *testing.T, b built) {
 			t.Errorf("%s: %v", p.Path, err)
 			continue
 		}
-		if diff := cmp.Diff(p.Fields, got.Fields); diff != "" {
+		if diff := cmp.Diff(p.Fields.String(), got.Fields.String()); diff != "" {
 			t.Errorf("%s: createrepo_c (-), Read (+):\n%s", p.Path, diff)
 		}
 		if p.Name != got.Name || p.Version != got.Version || p.Arch != got.Arch || p.Claim.Size != int64(len(data)) || p.Claim.Line == 0 {
 			t.Errorf("%s: %+v", p.Path, p)
 		}
-		ids[p.Claim.Digests[repo.SHA256]] = len(got.Files)
+		ids[p.Claim.Digests.SHA256] = len(got.Files)
 	}
 	if seen != len(b.files) {
 		t.Errorf("primary has %d packages, wanted %d", seen, len(b.files))
@@ -341,25 +203,6 @@ func compareIndex(t *testing.T, b built) {
 	}
 }
 
-// accepted tells what rpmkeys -K decides from the facts: every digest is
-// right, every signature is good, and no part is unreadable.
-func accepted(p *rpm.Package, err error) bool {
-	if err != nil || len(p.Faults) != 0 {
-		return false
-	}
-	for _, d := range p.SelfDigests {
-		if d.Want != d.Got {
-			return false
-		}
-	}
-	for _, s := range p.Signatures {
-		if s.Verdict != repo.Good {
-			return false
-		}
-	}
-	return true
-}
-
 func compareVerdicts(t *testing.T, b built) {
 	flip := func(data []byte, at int) []byte {
 		data = bytes.Clone(data)
@@ -374,10 +217,15 @@ func compareVerdicts(t *testing.T, b built) {
 		if err := os.WriteFile(file, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, rpmErr := try(t, nil, "rpmkeys", "-Kv", "--dbpath", db, file)
+		out, rpmErr := try(t, nil, "rpmkeys", "-Kv", "--dbpath", db, file) // which says no more than the name of one it cannot read
 		p, err := rpm.Read(bytes.NewReader(data), ring)
 		if got, want := accepted(p, err), rpmErr == nil; got != want {
 			t.Errorf("%s: rpmkeys accepts: %v, Read: %v (%+v, %v)\n%s", what, want, got, p, err, out)
+		}
+		if err == nil {
+			if diff := cmp.Diff(rpmkeysLines(out), factLines(p)); diff != "" {
+				t.Errorf("%s: rpmkeys (-), Read (+):\n%s", what, diff)
+			}
 		}
 		if err == nil && wantSignatures >= 0 && len(p.Signatures) != wantSignatures {
 			t.Errorf("%s: %d signatures, wanted %d: %+v", what, len(p.Signatures), wantSignatures, p.Signatures)
@@ -403,6 +251,19 @@ func compareVerdicts(t *testing.T, b built) {
 		check(name+" with another key", data, empty, b.other, want)
 		check(name+" with a header byte flipped", flip(data, bytes.Index(data, []byte("Indented"))), b.db, b.ring, want)
 		check(name+" with a payload byte flipped", flip(data, int(p.HeaderEnd)+50), b.db, b.ring, want)
+		if p.Name != "plain" && p.Name != "deps" {
+			continue
+		}
+		for _, d := range p.SelfDigests {
+			raw, err := hex.DecodeString(d.Want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			at := max(bytes.Index(data, []byte(d.Want)), bytes.Index(data, raw))
+			check(fmt.Sprintf("%s with its %s digest of the %s changed", name, d.Algorithm, d.Part), flip(data, at), b.db, b.ring, want)
+		}
+		check(name+" with the lead changed", flip(data, 20), b.db, b.ring, want)
+		check(name+" with the last byte flipped", flip(data, len(data)-1), b.db, b.ring, want)
 		check(name+" cut off", data[:len(data)-10], b.db, b.ring, want)
 		check(name+" with bytes appended", append(bytes.Clone(data), 0, 1, 2), b.db, b.ring, want)
 	}

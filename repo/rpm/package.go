@@ -2,14 +2,17 @@ package rpm
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
-
-	lib "github.com/cavaliergopher/rpm"
+	"slices"
+	"strings"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/compress"
+	"sigs.k8s.io/pkgverify/repo/hashes"
+	"sigs.k8s.io/pkgverify/repo/payload"
 	"sigs.k8s.io/pkgverify/repo/pgp"
-	"sigs.k8s.io/pkgverify/repo/rpmmd"
 )
 
 // Package is what an rpm file says, and what is true of its signatures and
@@ -21,166 +24,225 @@ type Package struct {
 	// Arch is the header's own; a source package has "src", as indexes do.
 	Arch   string
 	Source bool
+	// Format is the format of the package: 3 for one of before 2000, without
+	// the region that signatures rely on or without folders, 4, or 6.
+	Format int
 	// Fields have the names and the form of [rpmmd.Metadata].
 	Fields repo.Fields
 	// Files are sorted by path, with %ghost files, which the package owns and
-	// does not bring. A hard link has the first of its paths as Link.
+	// does not bring. A hard link has the first of its paths as Link. It is nil
+	// when they were not asked for.
 	Files []repo.PayloadFile
+	// Scripts names the scriptlets and triggers as spec files do ("post",
+	// "triggerin"), sorted.
+	Scripts []string
 	// Signatures are one for each packet: those over the header first.
 	Signatures []repo.Signature
-	// SelfDigests are the digests that the package holds of its parts. A
-	// digest of the uncompressed payload is not among them: it is not
-	// computed.
+	// SelfDigests are the digests that the package holds of its parts. Those of
+	// the unpacked payload are among them when it was unpacked.
 	SelfDigests []repo.SelfDigest
+	// FileSignatures and VeritySignatures are how many files have a signature
+	// of their own, for IMA or fs-verity. They are not verified.
+	FileSignatures, VeritySignatures int
 	// HeaderStart and HeaderEnd are the offsets of the main header.
 	HeaderStart, HeaderEnd int64
+	// Header is the main header, when it was asked for.
+	Header *Header
 	// Faults are what is wrong without hindering the reading: sizes that do
-	// not fit, signatures and digests that cannot be read.
-	Faults []repo.Problem
+	// not fit, signatures and digests that cannot be read, files that are not
+	// what the header says. They are the first [repo.MaxFaults] of FaultCount.
+	Faults     []repo.Problem
+	FaultCount int
 }
 
 func (p *Package) fault(where, format string, args ...any) {
-	p.Faults = append(p.Faults, repo.Problem{Kind: repo.Malformed, Where: where, Text: fmt.Sprintf(format, args...)})
+	if p.FaultCount++; p.FaultCount <= repo.MaxFaults {
+		p.Faults = append(p.Faults, repo.Problem{Kind: repo.Malformed, Where: where, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// Options are how much of a package is read. In every depth all of the file is
+// read and hashed, so that digests and signatures are verified.
+type Options struct {
+	// Files fills in [Package.Files] from the header.
+	Files bool
+	// Payload unpacks the payload and holds every file against the header;
+	// their digests and what programs say of themselves are then in
+	// [Package.Files]. It includes Files.
+	Payload bool
+	// Header keeps the main header, which may be large, in [Package.Header].
+	Header bool
+	// Inspector looks at the files; nil for a new one. One that is used for
+	// many packages, one after another, saves its buffers.
+	Inspector *payload.Inspector
+	// Streams keeps the memory of decoders, Hashes shares the work of hash
+	// functions; each may be nil.
+	Streams *compress.Pool
+	Hashes  *hashes.Set
+}
+
+// Read reads an rpm with the files that its header lists, without unpacking
+// the payload: see [Options.Read].
+func Read(r io.Reader, ring *pgp.Keyring) (*Package, error) {
+	return Options{Files: true}.Read(r, ring)
 }
 
 // Read reads an rpm to the end of r, verifying digests and signatures on the
-// way; ring may be nil, then every signature is by an unknown key. The size of
-// the payload is not bounded here: it is hashed and forgotten.
+// way; ring may be nil, then every signature is by an unknown key.
 //
 // An error means that the headers cannot be read ([repo.FormatError]) or that r
 // failed. A payload that is cut off, longer or changed is no error: it shows in
 // SelfDigests, Signatures and Faults.
-func Read(r io.Reader, ring *pgp.Keyring) (*Package, error) {
+func (o Options) Read(r io.Reader, ring *pgp.Keyring) (*Package, error) {
 	s := &source{r: r}
-	lead, err := readLead(s)
+	if err := readLead(s); err != nil {
+		return nil, err
+	}
+	p := &Package{}
+	sig, main, err := p.readHeaders(s)
 	if err != nil {
 		return nil, err
 	}
-	sig, err := readHeader(s, signatureKind())
+	p.HeaderStart, p.HeaderEnd = main.Start(), main.End()
+	p.Format = format(main)
+	if err := p.merge(sig, main); err != nil {
+		return nil, err
+	}
+	table, err := newFileTable(main)
 	if err != nil {
 		return nil, err
 	}
-	// The main header begins at a multiple of 8. rpm does not look at the
-	// padding; nothing signs it, so it must be empty here.
-	padding, err := s.take(-s.n&7, "the padding of the signature header")
-	if err != nil {
-		return nil, err
-	}
-	if len(bytes.Trim(padding, "\x00")) != 0 {
-		return nil, &repo.FormatError{Where: offset(sig.end()), Text: "padding of the signature header is not zero"}
-	}
-	main, err := readHeader(s, mainKind())
-	if err != nil {
-		return nil, err
-	}
-	tags, err := parse(lead, sig, padding, main)
-	if err != nil {
-		return nil, err
-	}
-	p := &Package{HeaderStart: main.start, HeaderEnd: main.end()}
-	meta, err := metadata(tags, p.HeaderStart, p.HeaderEnd)
+	meta, err := p.metadata(sig, main, table)
 	if err != nil {
 		return nil, err
 	}
 	p.Name, p.Version, p.Arch, p.Source = meta.Name, meta.EVR(), meta.Arch, meta.Arch == archSource
 	p.Fields = meta.Fields()
-	if p.Files, err = payloadFiles(tags, p); err != nil {
-		return nil, err
+	p.Scripts = scripts(main)
+	var files []repo.PayloadFile
+	if o.Files || o.Payload {
+		files = p.payloadFiles(table)
 	}
-	v := newVerifier(p, tags, ring)
+	if o.Header {
+		p.Header = main
+	}
+	v := newVerifier(p, sig, main, ring, o.Hashes)
+	defer v.close()
 	v.header(main.raw)
-	n, err := io.Copy(v.payload(), s.r)
-	s.n += n
+	if o.Payload {
+		err = o.unpack(s, v, main, table, files)
+	}
+	if err == nil {
+		_, err = io.Copy(v.payload(), s)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading rpm: %w", offset(s.n), err)
 	}
-	v.finish(s.n - p.HeaderStart)
+	v.finish(s.n)
+	if files != nil {
+		slices.SortStableFunc(files, func(a, b repo.PayloadFile) int { return strings.Compare(a.Path, b.Path) })
+		p.Files = files
+	}
 	return p, nil
 }
 
-// tagSet gives the values of both headers, as the library read them. The types
-// of all tags that are asked for were checked before.
-type tagSet struct{ main, sig *lib.Header }
+// unpack reads the payload. What is wrong inside of it is a fault; what is left
+// of it must be read by the caller. An error is that of the reader.
+func (o Options) unpack(s *source, v *verifier, main *Header, table *fileTable, files []repo.PayloadFile) error {
+	inspector := o.Inspector
+	if inspector == nil {
+		inspector = payload.NewInspector()
+	}
+	streams := o.Streams
+	if streams == nil {
+		streams = &compress.Pool{}
+	}
+	c := &content{p: v.p, streams: streams, h: main, table: table, files: files, inspector: inspector}
+	err := c.read(io.TeeReader(s, v.payload()), v)
+	var format *repo.FormatError
+	if errors.As(err, &format) {
+		v.p.fault(format.Where, "payload: %s", format.Problem().Text)
+		return nil
+	}
+	return err
+}
 
-// parse lets the library read the headers. It reads from memory, because the
-// library takes a short read for a whole one; and what is known to make it
-// panic (counts, strings without an end, unknown types) was refused before. The
-// recover is the last resort.
-func parse(lead []byte, sig *header, padding []byte, main *header) (t tagSet, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = &repo.FormatError{Where: offset(sig.start), Text: fmt.Sprintf("headers cannot be read: %v", p)}
-		}
-	}()
-	pkg, err := lib.Read(bytes.NewReader(bytes.Join([][]byte{lead, sig.raw, padding, main.raw}, nil)))
+// readHeaders reads both headers and what is between them.
+func (p *Package) readHeaders(s *source) (sig, main *Header, err error) {
+	if sig, err = readHeader(s, signatureKind()); err != nil {
+		return nil, nil, err
+	}
+	// The main header begins at a multiple of 8. rpm does not look at the
+	// padding, and nothing signs it.
+	padding, err := s.take(nil, int(-s.n&7), "the padding of the signature header")
 	if err != nil {
-		return t, &repo.FormatError{Where: offset(sig.start), Text: "headers cannot be read", Err: err}
+		return nil, nil, err
 	}
-	return tagSet{main: &pkg.Header, sig: &pkg.Signature}, nil
-}
-
-func (t tagSet) has(tag uint32) bool           { return t.main.GetTag(int(tag)) != nil }
-func (t tagSet) strings(tag uint32) []string   { return t.main.GetTag(int(tag)).StringSlice() }
-func (t tagSet) numbers(tag uint32) []int64    { return t.main.GetTag(int(tag)).Int64Slice() }
-func (t tagSet) number(tag uint32) int64       { return t.main.GetTag(int(tag)).Int64() }
-func (t tagSet) signature(tag uint32) *lib.Tag { return t.sig.GetTag(int(tag)) }
-
-// text returns the first string of a tag in UTF-8. Of a translated one that is
-// the untranslated: the library's Summary and Description join all languages.
-func (t tagSet) text(tag uint32) string { return utf8Text(t.main.GetTag(int(tag)).String()) }
-
-// isSource follows rpm's headerIsSource and applyRetrofits (lib/package.c).
-func (t tagSet) isSource() bool {
-	if t.has(tagSourceRPM) || t.has(tagSourcePackage) {
-		return t.number(tagSourcePackage) != 0
+	if len(bytes.Trim(padding, "\x00")) != 0 {
+		p.fault(offset(sig.End()), "padding of the signature header is not zero")
 	}
-	dirs := t.strings(tagDirNames)
-	return len(dirs) == 1 && dirs[0] == ""
-}
-
-const archSource = "src"
-
-// metadata mirrors cr_package_from_header (createrepo_c, src/parsehdr.c).
-func metadata(t tagSet, start, end int64) (*rpmmd.Metadata, error) {
-	m := &rpmmd.Metadata{
-		Name: t.text(tagName), Version: t.text(tagVersion), Release: t.text(tagRelease), Arch: t.text(tagArch),
-		Epoch:   fmt.Sprint(t.number(tagEpoch)),
-		Summary: t.text(tagSummary), Description: t.text(tagDescription),
-		Packager: t.text(tagPackager), URL: t.text(tagURL), License: t.text(tagLicense),
-		Vendor: t.text(tagVendor), Group: t.text(tagGroup), BuildHost: t.text(tagBuildHost),
-		SourceRPM: t.text(tagSourceRPM),
-		BuildTime: t.number(tagBuildTime), HeaderStart: start, HeaderEnd: end,
+	if main, err = readHeader(s, mainKind()); err != nil {
+		return nil, nil, err
 	}
-	if t.isSource() {
-		m.Arch = archSource
-	} else if !t.has(tagSourceRPM) {
-		m.SourceRPM = "(none)" // what rpm puts in, so that indexes have it
-	}
-	m.InstalledSize = t.number(tagSize)
-	if t.has(tagLongSize) { // from 4 GiB on, instead
-		m.InstalledSize = t.number(tagLongSize)
-	}
-	// The signature header's word is first, as in rpm's headerMergeLegacySigs.
-	m.ArchiveSize = t.number(tagArchiveSize)
-	for _, tag := range []uint32{sigPayloadSize, sigLongArchiveSize} {
-		if v := t.signature(tag); v != nil {
-			m.ArchiveSize = v.Int64()
+	for _, x := range []struct {
+		what string
+		h    *Header
+	}{{"signature", sig}, {"main", main}} {
+		for _, tag := range x.h.doubles {
+			p.fault(tagWhere(tag), "tag %d is in the %s header more than once, and programs differ in which one they take", tag, x.what)
 		}
 	}
-	if m.InstalledSize < 0 || m.ArchiveSize < 0 {
-		return nil, &repo.FormatError{Where: offset(start), Text: "installed size or archive size has more than 63 bits"}
+	return sig, main, nil
+}
+
+// format returns the format of a package by its main header.
+func format(main *Header) int {
+	switch n := main.Number(tagRPMFormat); {
+	case n > 4 && n < 100:
+		return int(n)
+	case !main.region, main.Has(tagOldFileNames) && !main.Has(tagBaseNames):
+		return 3
 	}
-	files, err := headerFiles(t)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range files {
-		if rpmmd.IsPrimary(f.name) {
-			m.Files = append(m.Files, rpmmd.FileEntry{Type: f.indexType(), Path: utf8Text(f.name)})
+	return 4
+}
+
+// merge checks what rpm checks before it puts values of the signature header
+// into the main header (headerMergeLegacySigs in lib/package.c, rpm 6.1). The
+// values stay where they are.
+func (p *Package) merge(sig, main *Header) error {
+	for _, t := range mergedTags() {
+		inSig := sig.Has(t.sig)
+		if main.Has(t.main) && !(p.Format < 6 && t.either && !inSig) {
+			return &repo.FormatError{Where: offset(main.start), Text: fmt.Sprintf("tag %d belongs into the signature header and is in the main header", t.main)}
+		}
+		if !inSig {
+			continue
+		}
+		if p.Format >= 6 && t.sig >= tagName {
+			p.fault(tagWhere(t.sig), "tag %d is not allowed in the signature header of an rpm 6 package", t.sig)
+			continue
+		}
+		if e, _ := sig.find(t.sig); e.kind != t.kind || t.count != 0 && e.count != t.count || e.count > MaxSignatureTag {
+			return &repo.FormatError{
+				Where: offset(sig.start),
+				Text:  fmt.Sprintf("tag %d of the signature header has type %d and %d values, wanted type %d and %s", t.sig, e.kind, e.count, t.kind, wantedCount(t.count)),
+			}
 		}
 	}
-	if err := dependencies(t, m, files); err != nil {
-		return nil, err
+	if sig.Has(sigPGP5) {
+		p.fault(tagWhere(sigPGP5), "signature of PGP 5, which no rpm reads any more, is not verified")
 	}
-	return m, m.Check()
+	p.FileSignatures = max(sig.Count(sigFiles), main.Count(tagFileSignatures))
+	p.VeritySignatures = sig.Count(sigVerity)
+	return nil
 }
+
+func wantedCount(n uint32) string {
+	if n == 0 {
+		return fmt.Sprintf("at most %d", MaxSignatureTag)
+	}
+	return fmt.Sprint(n)
+}
+
+// tagWhere is where a fault of a tag is.
+func tagWhere(tag uint32) string { return fmt.Sprintf("tag %d", tag) }

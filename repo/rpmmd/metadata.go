@@ -95,6 +95,29 @@ func (m *Metadata) EVR() string {
 // Check returns a [repo.FormatError] when m lacks what every package has, or
 // when a name holds characters that would make two readers see two things.
 func (m *Metadata) Check() error {
+	if err := m.checkNames(); err != nil {
+		return err
+	}
+	if _, err := rpmver.Parse(m.EVR()); err != nil {
+		return err
+	}
+	for _, list := range m.lists() {
+		for _, e := range list.entries {
+			if hasControl(e.String()) {
+				return &repo.FormatError{Text: fmt.Sprintf("%s: %q has a control character", list.name, e)}
+			}
+		}
+	}
+	for _, f := range m.Files {
+		if hasControl(f.Path) {
+			return &repo.FormatError{Text: fmt.Sprintf("path %q has a control character", f.Path)}
+		}
+	}
+	return nil
+}
+
+// checkNames checks the name, version, release and architecture.
+func (m *Metadata) checkNames() error {
 	for _, x := range []struct{ what, value string }{
 		{"name", m.Name}, {"version", m.Version}, {"release", m.Release}, {"architecture", m.Arch},
 	} {
@@ -103,21 +126,6 @@ func (m *Metadata) Check() error {
 			return &repo.FormatError{Text: "package without " + x.what}
 		case strings.ContainsFunc(x.value, spaceOrControl) || strings.Contains(x.value, "/"):
 			return &repo.FormatError{Text: fmt.Sprintf("%s %q has a space, a control character or a slash", x.what, x.value)}
-		}
-	}
-	if _, err := rpmver.Parse(m.EVR()); err != nil {
-		return err
-	}
-	for _, list := range m.lists() {
-		for _, e := range list.entries {
-			if strings.ContainsFunc(e.String(), unicode.IsControl) {
-				return &repo.FormatError{Text: fmt.Sprintf("%s: %q has a control character", list.name, e)}
-			}
-		}
-	}
-	for _, f := range m.Files {
-		if strings.ContainsFunc(f.Path, unicode.IsControl) {
-			return &repo.FormatError{Text: fmt.Sprintf("path %q has a control character", f.Path)}
 		}
 	}
 	return nil
@@ -137,46 +145,102 @@ func (m *Metadata) lists() []namedList {
 	}
 }
 
+// field is one field of the canonical form, in its order. Those from
+// fieldChecksum on are elements that are no field.
+type field uint8
+
+const (
+	fieldName field = iota
+	fieldEpoch
+	fieldVersion
+	fieldRelease
+	fieldArch
+	fieldSummary
+	fieldDescription
+	fieldPackager
+	fieldURL
+	fieldBuildTime
+	fieldInstalledSize
+	fieldArchiveSize
+	fieldLicense
+	fieldVendor
+	fieldGroup
+	fieldBuildHost
+	fieldSourceRPM
+	fieldHeaderRange
+	fieldLocationBase
+	fieldProvides
+	fieldRequires
+	fieldConflicts
+	fieldObsoletes
+	fieldSuggests
+	fieldEnhances
+	fieldRecommends
+	fieldSupplements
+	fieldFiles
+	fieldCount
+
+	fieldChecksum = fieldCount
+	fieldLocation = fieldCount + 1
+	fieldSize     = fieldCount + 2
+	fieldFormat   = fieldCount + 3
+)
+
+func fieldNames() [fieldCount]string {
+	return [...]string{
+		"name", "epoch", "version", "release", "arch", "summary", "description", "packager", "url",
+		"time-build", "size-installed", "size-archive", "license", "vendor", "group", "buildhost", "sourcerpm",
+		"header-range", "location-base", "provides", "requires", "conflicts", "obsoletes",
+		"suggests", "enhances", "recommends", "supplements", "files",
+	}
+}
+
+// element returns the name of the element that holds f.
+func (f field) element() string {
+	switch f {
+	case fieldBuildTime:
+		return "time"
+	case fieldChecksum:
+		return "checksum"
+	case fieldLocation:
+		return "location"
+	case fieldSize:
+		return "size"
+	case fieldFormat:
+		return "format"
+	}
+	return fieldNames()[f]
+}
+
 // Fields returns m in canonical form: empty values left out, lists sorted and
 // one entry a line.
 func (m *Metadata) Fields() repo.Fields {
-	var f repo.Fields
-	add := func(name, value string) {
-		if value != "" {
-			f = append(f, repo.Field{Name: name, Value: value})
+	number := func(n int64) string {
+		if n < 0 {
+			return ""
 		}
+		return strconv.FormatInt(n, 10)
 	}
-	number := func(name string, n int64) {
-		if n >= 0 {
-			add(name, strconv.FormatInt(n, 10))
-		}
+	values := [fieldCount]string{
+		fieldName: m.Name, fieldEpoch: m.Epoch, fieldVersion: m.Version, fieldRelease: m.Release, fieldArch: m.Arch,
+		fieldSummary: m.Summary, fieldDescription: m.Description, fieldPackager: m.Packager, fieldURL: m.URL,
+		fieldBuildTime: number(m.BuildTime), fieldInstalledSize: number(m.InstalledSize), fieldArchiveSize: number(m.ArchiveSize),
+		fieldLicense: m.License, fieldVendor: m.Vendor, fieldGroup: m.Group, fieldBuildHost: m.BuildHost,
+		fieldSourceRPM: m.SourceRPM, fieldLocationBase: m.LocationBase, fieldFiles: lines(m.Files),
 	}
-	add("name", m.Name)
-	add("epoch", m.Epoch)
-	add("version", m.Version)
-	add("release", m.Release)
-	add("arch", m.Arch)
-	add("summary", m.Summary)
-	add("description", m.Description)
-	add("packager", m.Packager)
-	add("url", m.URL)
-	number("time-build", m.BuildTime)
-	number("size-installed", m.InstalledSize)
-	number("size-archive", m.ArchiveSize)
-	add("license", m.License)
-	add("vendor", m.Vendor)
-	add("group", m.Group)
-	add("buildhost", m.BuildHost)
-	add("sourcerpm", m.SourceRPM)
 	if m.HeaderEnd > 0 {
-		add("header-range", fmt.Sprintf("%d-%d", m.HeaderStart, m.HeaderEnd))
+		values[fieldHeaderRange] = number(m.HeaderStart) + "-" + number(m.HeaderEnd)
 	}
-	add("location-base", m.LocationBase)
-	for _, list := range m.lists() {
-		add(list.name, lines(list.entries))
+	for i, list := range m.lists() {
+		values[fieldProvides+field(i)] = lines(list.entries)
 	}
-	add("files", lines(m.Files))
-	return f
+	var f []byte
+	for i, name := range fieldNames() {
+		if values[i] != "" {
+			f = repo.AppendField(f, name, values[i])
+		}
+	}
+	return repo.EncodedFields(string(f))
 }
 
 func lines[T fmt.Stringer](list []T) string {
@@ -184,6 +248,8 @@ func lines[T fmt.Stringer](list []T) string {
 	for _, x := range list {
 		all = append(all, x.String())
 	}
-	slices.Sort(all)
+	if !slices.IsSorted(all) {
+		slices.Sort(all)
+	}
 	return strings.Join(all, "\n")
 }

@@ -1,284 +1,398 @@
 package rpmmd
 
 import (
-	"encoding/xml"
-	"errors"
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"iter"
+	"strconv"
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/repopath"
+	"sigs.k8s.io/pkgverify/repo/rpmver"
 )
 
 // Primary reads the packages of primary.xml, whose path is by, one at a time.
 // A package that is wrong yields a [repo.FormatError], and reading goes on with
 // the next; when the XML itself is wrong or r fails, that error is the last.
+//
+// All that is kept of a package is in one string.
 func Primary(r io.Reader, by string) iter.Seq2[repo.Package, error] {
 	return func(yield func(repo.Package, error) bool) {
-		s := newScanner(r)
-		packages(s, spaceCommon, "metadata", yield, func(start xml.StartElement) (repo.Package, error, error) {
-			return primaryPackage(s, start, by)
-		})
+		p := &primaryReader{by: by, ids: make(map[[2]uint64]struct{})}
+		for i, name := range fieldNames() {
+			p.names[i] = []byte(name)
+		}
+		p.seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+		entries(r, spaceCommon, "metadata", "package", yield, p.read)
 	}
 }
 
-// packages walks an index: a root element with a count, and packages. read
-// returns a package, what is wrong with it, and an error that ends the reading.
-func packages[T any](s *scanner, space, root string, yield func(T, error) bool, read func(xml.StartElement) (T, error, error)) {
-	var none T
-	start, err := s.root(space, root)
-	if err != nil {
-		yield(none, err)
-		return
-	}
-	stopped := errors.New("stopped") // by the caller's loop
-	count := int64(0)
-	err = s.children(func(e xml.StartElement) error {
-		if e.Name != (xml.Name{Space: space, Local: "package"}) {
-			return s.skip()
-		}
-		if count++; count > MaxPackages {
-			return s.errorf("more than %d packages", MaxPackages)
-		}
-		begin := s.in.total
-		x, fault, err := read(e)
-		if err != nil {
-			return err
-		}
-		if size := s.in.total - begin; size > MaxPackageBytes {
-			fault = s.errorf("package of %d bytes, more than %d", size, MaxPackageBytes)
-		}
-		if fault != nil {
-			x = none
-		}
-		if !yield(x, fault) {
-			return stopped
-		}
-		return nil
-	})
-	if err == nil {
-		err = s.end()
-	}
-	if err == nil {
-		if want, ok := lookup(start, "packages"); ok && want != fmt.Sprint(count) {
-			err = &repo.FormatError{Text: fmt.Sprintf("<%s packages=%q>, and %d packages follow", root, cut(want), count)}
-		}
-	}
-	if err != nil && !errors.Is(err, stopped) {
-		yield(none, err)
-	}
-}
+// keepScratch is how large a buffer may be that is kept for the next package.
+const keepScratch = 1 << 20
 
-// primaryParser gathers one package.
-type primaryParser struct {
+// span is a part of the scratch buffer.
+type span struct{ from, to int }
+
+// primaryReader gathers one package at a time. What is read goes to scratch as
+// it comes, and to out in canonical order.
+type primaryReader struct {
 	*scanner
-	where   string
-	m       Metadata
-	pkg     repo.Package
-	seen    map[string]bool
+	by      string
+	scratch []byte
+	out     []byte
+	values  [fieldCount]span
+	seen    uint64 // bits by field
+	lines   []span // of the list that is being read
 	entries int
-	begin   int64 // of the package, in the stream
-	fault   error
+	begin   int64 // of the package, in the document
+	size    int64
+	header  [2]int64 // start and end
+	// checksum and location are parts of scratch.
+	checksum, location span
+	algorithm          repo.Algorithm
+	fault              error
+
+	ids   map[[2]uint64]struct{} // of pkgid and location
+	seeds [2]maphash.Seed
+	names [fieldCount][]byte // of the fields
 }
 
 // wrong keeps the first thing that is wrong with the package.
-func (p *primaryParser) wrong(err error) {
-	if err != nil && p.fault == nil {
-		p.fault = located(p.where, p.m.Name, err)
+func (p *primaryReader) wrong(format string, args ...any) {
+	if p.fault == nil {
+		p.fault = &repo.FormatError{Text: fmt.Sprintf(format, args...)}
 	}
 }
 
-// located says which package an error is about.
-func located(where, name string, err error) error {
-	text := err.Error()
-	var format *repo.FormatError
-	if errors.As(err, &format) {
-		text = format.Text
+func (p *primaryReader) wrongIf(err error) {
+	if p.fault == nil {
+		p.fault = err
 	}
-	if name != "" {
-		text = "package " + cut(name) + ": " + text
-	}
-	return &repo.FormatError{Where: where, Text: text}
-}
-
-func primaryPackage(s *scanner, start xml.StartElement, by string) (repo.Package, error, error) {
-	p := &primaryParser{
-		scanner: s, where: s.where(), begin: s.in.total, seen: make(map[string]bool),
-		m:   Metadata{BuildTime: -1, InstalledSize: -1, ArchiveSize: -1},
-		pkg: repo.Package{Claim: repo.Claim{By: by, Line: s.line, Size: -1}},
-	}
-	if kind := attr(start, "type"); kind != "rpm" {
-		p.wrong(&repo.FormatError{Text: fmt.Sprintf("type %q, wanted \"rpm\"", cut(kind))})
-	}
-	if err := s.children(p.element); err != nil {
-		return repo.Package{}, nil, err
-	}
-	for _, name := range []string{"name", "arch", "version", "checksum", "location", "size"} {
-		if !p.seen[name] {
-			p.wrong(&repo.FormatError{Text: "no <" + name + ">"})
-		}
-	}
-	p.wrong(p.m.Check())
-	p.pkg.Name, p.pkg.Version, p.pkg.Arch, p.pkg.Fields = p.m.Name, p.m.EVR(), p.m.Arch, p.m.Fields()
-	return p.pkg, p.fault, nil
 }
 
 // once reports whether the element may be taken, and marks it.
-func (p *primaryParser) once(name string) bool {
-	if p.seen[name] {
-		p.wrong(&repo.FormatError{Text: "two <" + name + "> elements"})
+func (p *primaryReader) once(f field) bool {
+	if p.seen&(1<<f) != 0 {
+		p.wrong("two <%s> elements", f.element())
 		return false
 	}
-	p.seen[name] = true
+	p.seen |= 1 << f
 	return true
 }
 
-// element reads one child of <package>.
-func (p *primaryParser) element(e xml.StartElement) error {
-	if e.Name.Space != spaceCommon {
-		return p.skip()
+func (p *primaryReader) read(s *scanner) (repo.Package, error, error) {
+	if cap(p.scratch) > keepScratch {
+		p.scratch, p.out, p.lines = nil, nil, nil
 	}
-	name := e.Name.Local
-	into := map[string]*string{
-		"name": &p.m.Name, "arch": &p.m.Arch, "summary": &p.m.Summary, "description": &p.m.Description,
-		"packager": &p.m.Packager, "url": &p.m.URL,
-	}[name]
-	if into != nil {
-		return p.take(name, into)
+	*p = primaryReader{
+		scanner: s, by: p.by, scratch: p.scratch[:0], out: p.out[:0], lines: p.lines[:0], ids: p.ids, seeds: p.seeds, names: p.names,
+		begin: s.Offset(), size: -1,
 	}
-	switch name {
-	case "version", "checksum", "time", "size", "location", "format":
-		if !p.once(name) {
-			return p.skip()
+	line := s.Line()
+	if kind := s.attr("type"); kind != "rpm" {
+		p.wrong("type %q, wanted \"rpm\"", cut(kind))
+	}
+	for {
+		more, err := p.child()
+		if err != nil {
+			return repo.Package{}, nil, err
+		}
+		if !more {
+			break
+		}
+		if err := p.element(); err != nil {
+			return repo.Package{}, nil, err
 		}
 	}
-	switch name {
+	pkg := p.finish(line)
+	if p.fault != nil {
+		return repo.Package{}, located("line "+strconv.Itoa(line), p.value(fieldName), p.fault), nil
+	}
+	return pkg, nil, nil
+}
+
+func (p *primaryReader) value(f field) string {
+	return string(p.scratch[p.values[f].from:p.values[f].to])
+}
+
+// finish checks the package and puts it together.
+func (p *primaryReader) finish(line int) repo.Package {
+	for _, f := range [...]field{fieldName, fieldArch, fieldVersion, fieldChecksum, fieldLocation, fieldSize} {
+		if p.seen&(1<<f) == 0 {
+			p.wrong("no <%s>", f.element())
+		}
+	}
+	p.headerRange()
+	var at [fieldCount]int // of the value in out
+	for f, v := range p.values {
+		if v.to > v.from {
+			p.out = repo.AppendField(p.out, p.names[f], p.scratch[v.from:v.to])
+			at[f] = len(p.out) - 1 - (v.to - v.from)
+		}
+	}
+	fields := len(p.out)
+	if e := p.values[fieldEpoch]; e.to-e.from != 1 || p.scratch[e.from] != '0' {
+		p.out = append(append(p.out, p.scratch[e.from:e.to]...), ':')
+	}
+	p.out = append(append(p.out, p.scratch[p.values[fieldVersion].from:p.values[fieldVersion].to]...), '-')
+	p.out = append(p.out, p.scratch[p.values[fieldRelease].from:p.values[fieldRelease].to]...)
+	version := len(p.out)
+	p.out = append(p.out, p.scratch[p.location.from:p.location.to]...)
+	location := len(p.out)
+	p.out = append(p.out, p.scratch[p.checksum.from:p.checksum.to]...)
+
+	text := string(p.out)
+	part := func(f field) string { return text[at[f] : at[f]+p.values[f].to-p.values[f].from] }
+	pkg := repo.Package{
+		Version: text[fields:version], Path: repopath.TrimDot(text[version:location]),
+		Claim:  repo.Claim{By: p.by, Line: line, Size: p.size},
+		Fields: repo.EncodedFields(text[:fields]),
+	}
+	pkg.Claim.Digests.Set(p.algorithm, text[location:])
+	pkg.Name, pkg.Arch = part(fieldName), part(fieldArch)
+	p.identity(pkg, part)
+	p.repeated(text[location:], text[version:location])
+	return pkg
+}
+
+// identity checks as [Metadata.Check] does, the lists excepted.
+func (p *primaryReader) identity(pkg repo.Package, part func(field) string) {
+	if p.fault != nil {
+		return
+	}
+	m := Metadata{Name: pkg.Name, Version: part(fieldVersion), Release: part(fieldRelease), Arch: pkg.Arch, Epoch: part(fieldEpoch)}
+	p.wrongIf(m.checkNames())
+	if p.fault == nil {
+		_, err := rpmver.Parse(pkg.Version)
+		p.wrongIf(err)
+	}
+}
+
+// headerRange checks the offsets of the main header, which lies inside of the
+// package.
+func (p *primaryReader) headerRange() {
+	if p.seen&(1<<fieldHeaderRange) == 0 {
+		return
+	}
+	start, end := p.header[0], p.header[1]
+	if end == 0 { // not known
+		return
+	}
+	if start >= end || p.size >= 0 && end > p.size {
+		p.wrong("header-range %d to %d of a package of %d bytes", start, end, p.size)
+	}
+	from := len(p.scratch)
+	p.scratch = strconv.AppendInt(p.scratch, start, 10)
+	p.scratch = append(p.scratch, '-')
+	p.scratch = strconv.AppendInt(p.scratch, end, 10)
+	p.values[fieldHeaderRange] = span{from, len(p.scratch)}
+}
+
+// repeated notices a package that is listed twice at one place. What is kept
+// is 128 bits of a keyed hash.
+func (p *primaryReader) repeated(id, location string) {
+	if p.fault != nil {
+		return
+	}
+	var key [2]uint64
+	for i, seed := range p.seeds {
+		var h maphash.Hash
+		h.SetSeed(seed)
+		var length [8]byte
+		binary.LittleEndian.PutUint64(length[:], uint64(len(id)))
+		_, _ = h.Write(length[:]) // never fails
+		_, _ = h.WriteString(id)
+		_, _ = h.WriteString(location)
+		key[i] = h.Sum64()
+	}
+	if _, again := p.ids[key]; again {
+		p.wrong("pkgid %s is listed twice at %q", cut(id), cut(location))
+	}
+	p.ids[key] = struct{}{}
+}
+
+// element reads one child of <package>.
+func (p *primaryReader) element() error {
+	space, local := p.Name()
+	if space != spaceCommon {
+		return p.skip()
+	}
+	switch string(local) {
+	case "name":
+		return p.take(fieldName)
+	case "arch":
+		return p.take(fieldArch)
+	case "summary":
+		return p.take(fieldSummary)
+	case "description":
+		return p.take(fieldDescription)
+	case "packager":
+		return p.take(fieldPackager)
+	case "url":
+		return p.take(fieldURL)
 	case "version":
-		p.m.Epoch, p.m.Version, p.m.Release = attr(e, "epoch"), attr(e, "ver"), attr(e, "rel")
-		if p.m.Epoch == "" {
-			p.m.Epoch = "0"
+		if p.once(fieldVersion) {
+			p.version()
 		}
 	case "checksum":
-		text, err := p.text()
-		if err != nil {
-			return err
-		}
-		if id := attr(e, "pkgid"); id != "YES" {
-			p.wrong(&repo.FormatError{Text: fmt.Sprintf("checksum with pkgid %q, wanted \"YES\"", cut(id))})
-		}
-		p.pkg.Claim.Digests, err = digest(attr(e, "type"), text)
-		p.wrong(err)
-		return nil
+		return p.digest()
 	case "time":
-		p.number(e, "build", &p.m.BuildTime)
+		if p.once(fieldBuildTime) {
+			p.numbers(func(name string, n int64) {
+				if name == "build" {
+					p.number(fieldBuildTime, n)
+				}
+			})
+		}
 	case "size":
-		p.number(e, "package", &p.pkg.Claim.Size)
-		p.number(e, "installed", &p.m.InstalledSize)
-		p.number(e, "archive", &p.m.ArchiveSize)
-		if p.pkg.Claim.Size < 0 {
-			p.wrong(&repo.FormatError{Text: "no size of the package"})
+		if p.once(fieldSize) {
+			p.sizes()
 		}
 	case "location":
-		p.pkg.Path, p.m.LocationBase = repopath.TrimDot(attr(e, "href")), xmlBase(e)
-		if p.pkg.Path == "" {
-			p.wrong(&repo.FormatError{Text: "location without href"})
+		if p.once(fieldLocation) {
+			p.place()
 		}
 	case "format":
-		return p.children(p.format)
+		if p.once(fieldFormat) {
+			return p.format()
+		}
 	}
 	return p.skip()
 }
 
-// format reads one child of <format>.
-func (p *primaryParser) format(e xml.StartElement) error {
-	if e.Name == (xml.Name{Space: spaceCommon, Local: "file"}) {
-		path, err := p.text()
-		if err != nil {
-			return err
-		}
-		if p.another() {
-			kind := attr(e, "type")
-			if kind == "file" { // what no type means
-				kind = ""
-			}
-			p.m.Files = append(p.m.Files, FileEntry{Type: kind, Path: path})
-		}
-		return nil
-	}
-	if e.Name.Space != spaceRPM {
-		return p.skip()
-	}
-	name := e.Name.Local
-	into := map[string]*string{
-		"license": &p.m.License, "vendor": &p.m.Vendor, "group": &p.m.Group,
-		"buildhost": &p.m.BuildHost, "sourcerpm": &p.m.SourceRPM,
-	}[name]
-	if into != nil {
-		return p.take(name, into)
-	}
-	list := map[string]*[]Entry{
-		"provides": &p.m.Provides, "requires": &p.m.Requires, "conflicts": &p.m.Conflicts, "obsoletes": &p.m.Obsoletes,
-		"suggests": &p.m.Suggests, "enhances": &p.m.Enhances, "recommends": &p.m.Recommends, "supplements": &p.m.Supplements,
-	}[name]
-	switch {
-	case list != nil && p.once(name):
-		return p.children(func(e xml.StartElement) error {
-			if e.Name == (xml.Name{Space: spaceRPM, Local: "entry"}) && p.another() {
-				*list = append(*list, p.entry(e))
-			}
-			return p.skip()
-		})
-	case name == "header-range" && p.once(name):
-		p.number(e, "start", &p.m.HeaderStart)
-		p.number(e, "end", &p.m.HeaderEnd)
-	}
-	return p.skip()
+// keep appends a value to scratch.
+func (p *primaryReader) keep(value []byte) span {
+	from := len(p.scratch)
+	p.scratch = append(p.scratch, value...)
+	return span{from, len(p.scratch)}
 }
 
-func (p *primaryParser) entry(e xml.StartElement) Entry {
-	d := Entry{
-		Name: attr(e, "name"), Flags: attr(e, "flags"),
-		Epoch: attr(e, "epoch"), Version: attr(e, "ver"), Release: attr(e, "rel"),
-	}
-	switch d.Flags {
-	case "", "LT", "LE", "EQ", "GE", "GT":
-	default:
-		p.wrong(&repo.FormatError{Text: fmt.Sprintf("entry %q: flags %q are not known", cut(d.Name), cut(d.Flags))})
-	}
-	if d.Name == "" {
-		p.wrong(&repo.FormatError{Text: "entry without a name"})
-	}
-	return d
+func (p *primaryReader) number(f field, n int64) {
+	from := len(p.scratch)
+	p.scratch = strconv.AppendInt(p.scratch, n, 10)
+	p.values[f] = span{from, len(p.scratch)}
 }
 
-// another counts an entry or file, and reports whether it may be kept.
-func (p *primaryParser) another() bool {
-	if p.entries++; p.entries > MaxEntries {
-		p.wrong(&repo.FormatError{Text: fmt.Sprintf("more than %d dependencies and files", MaxEntries)})
-		return false
-	}
-	// Past the bound nothing more is kept; packages reports it.
-	return p.in.total-p.begin <= MaxPackageBytes
-}
-
-func (p *primaryParser) take(name string, into *string) error {
-	text, err := p.text()
-	if err == nil && p.once(name) {
-		*into = text
+// take reads an element whose value is its text.
+func (p *primaryReader) take(f field) error {
+	from := len(p.scratch)
+	var err error
+	p.scratch, _, err = p.appendText(p.scratch)
+	if err == nil && p.once(f) {
+		p.values[f] = span{from, len(p.scratch)}
 	}
 	return err
 }
 
-func (p *primaryParser) number(e xml.StartElement, name string, into *int64) {
-	value, ok := lookup(e, name)
-	if !ok {
-		return
+func (p *primaryReader) version() {
+	for _, a := range p.Attrs() {
+		if a.Space != "" {
+			continue
+		}
+		switch string(a.Local) {
+		case "epoch":
+			p.values[fieldEpoch] = p.keep(a.Value)
+		case "ver":
+			p.values[fieldVersion] = p.keep(a.Value)
+		case "rel":
+			p.values[fieldRelease] = p.keep(a.Value)
+		}
 	}
-	n, err := number(e.Name.Local+" "+name, value)
-	if err != nil {
-		p.wrong(err)
-		return
+	if e := p.values[fieldEpoch]; e.from == e.to {
+		p.values[fieldEpoch] = p.keep([]byte("0"))
 	}
-	*into = n
+}
+
+func (p *primaryReader) digest() error {
+	kind, id := p.attr("type"), p.attr("pkgid")
+	from := len(p.scratch)
+	var err error
+	if p.scratch, _, err = p.appendText(p.scratch); err != nil {
+		return err
+	}
+	if !p.once(fieldChecksum) {
+		return nil
+	}
+	if id != "YES" {
+		p.wrong("checksum with pkgid %q, wanted \"YES\"", cut(id))
+	}
+	sum := bytes.TrimSpace(p.scratch[from:])
+	if p.algorithm, err = checksum(kind, string(sum)); err != nil {
+		p.wrongIf(err)
+		return nil
+	}
+	for i, c := range sum {
+		if 'A' <= c && c <= 'F' {
+			sum[i] = c | 0x20
+		}
+	}
+	p.checksum = p.keep(sum)
+	return nil
+}
+
+// numbers calls f with each attribute that is a number, and takes one that is
+// none for wrong.
+func (p *primaryReader) numbers(f func(name string, n int64)) {
+	for _, a := range p.Attrs() {
+		if a.Space != "" {
+			continue
+		}
+		var name string
+		switch string(a.Local) {
+		case "build":
+			name = "build"
+		case "package":
+			name = "package"
+		case "installed":
+			name = "installed"
+		case "archive":
+			name = "archive"
+		case "start":
+			name = "start"
+		case "end":
+			name = "end"
+		default:
+			continue
+		}
+		n, err := number(name, string(a.Value))
+		if err != nil {
+			_, element := p.Name()
+			p.wrong("%s %v", element, err)
+			continue
+		}
+		f(name, n)
+	}
+}
+
+func (p *primaryReader) sizes() {
+	p.numbers(func(name string, n int64) {
+		switch name {
+		case "package":
+			p.size = n
+		case "installed":
+			p.number(fieldInstalledSize, n)
+		case "archive":
+			p.number(fieldArchiveSize, n)
+		}
+	})
+	if p.size < 0 {
+		p.wrong("no size of the package")
+	}
+}
+
+func (p *primaryReader) place() {
+	for _, a := range p.Attrs() {
+		if a.Space == "" && string(a.Local) == "href" {
+			p.location = p.keep(a.Value)
+		}
+	}
+	if base := p.xmlBase(); base != "" {
+		p.values[fieldLocationBase] = p.keep([]byte(base))
+	}
+	if repopath.TrimDot(string(p.scratch[p.location.from:p.location.to])) == "" {
+		p.wrong("location without href")
+	}
 }

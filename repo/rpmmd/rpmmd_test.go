@@ -44,8 +44,8 @@ func TestPrimary(t *testing.T) {
 	got, errs := primary(iotest.OneByteReader(strings.NewReader(file(t, "primary.xml"))))
 	want := []repo.Package{{
 		Name: "small", Version: "2:1.0~rc.1-1.1", Arch: "noarch", Path: "small-1.0~rc.1-1.1.noarch.rpm",
-		Claim: repo.Claim{By: "primary.xml", Line: 3, Size: 6532, Digests: repo.Digests{repo.SHA256: pkgID}},
-		Fields: repo.Fields{
+		Claim: repo.Claim{By: "primary.xml", Line: 3, Size: 6532, Digests: repo.Digests{SHA256: pkgID}},
+		Fields: repo.NewFields([]repo.Field{
 			{Name: "name", Value: "small"}, {Name: "epoch", Value: "2"}, {Name: "version", Value: "1.0~rc.1"},
 			{Name: "release", Value: "1.1"}, {Name: "arch", Value: "noarch"}, {Name: "summary", Value: "A small package"},
 			{Name: "description", Value: "A small package for tests."}, {Name: "time-build", Value: "1795395434"},
@@ -55,7 +55,7 @@ func TestPrimary(t *testing.T) {
 			{Name: "provides", Value: "config(small) EQ 2:1.0~rc.1-1.1\nsmall EQ 2:1.0~rc.1-1.1"},
 			{Name: "requires", Value: "b GE 1:2-3"}, {Name: "recommends", Value: "c"},
 			{Name: "files", Value: "/etc/link\n/etc/small.conf\n/usr/bin/small"},
-		},
+		}...),
 	}}
 	if diff := cmp.Diff(want, got); diff != "" || errs != nil {
 		t.Errorf("wanted (-), got (+):\n%s%v", diff, errs)
@@ -87,13 +87,19 @@ func TestBadPackage(t *testing.T) {
 		{`<rpm:entry name="c"/>`, `<rpm:entry/>`, "without a name"},
 		{`<rpm:entry name="c"/>`, `<rpm:entry name="c&#10;d"/>`, "control character"},
 		{`start="4504"`, `start="a"`, "not a number"},
+		{`start="4504"`, `start="6381"`, "header-range"},
+		{`end="6381"`, `end="6533"`, "header-range"},
+		{`<format>`, `<format/><format>`, "two <format>"},
+		{`<file>/etc/link</file>`, `<file/>`, "without a path"},
+		{`<file>/etc/link</file>`, `<file>/etc/li&#9;nk</file>`, "control character"},
+		{`<file>/etc/link</file>`, `<file type="pipe">/etc/link</file>`, "not known"},
 		{`<rpm:entry name="c"/>`, strings.Repeat(`<rpm:entry name="c"/>`, rpmmd.MaxEntries+1), "more than"},
 	} {
 		bad := strings.Replace(one, x.old, x.new, 1)
 		if bad == one {
 			t.Fatalf("%q is not there", x.old)
 		}
-		all := strings.Replace(text[:begin], `packages="1"`, `packages="3"`, 1) + one + "\n" + bad + "\n" + one + text[end:]
+		all := strings.Replace(text[:begin], `packages="1"`, `packages="3"`, 1) + one + "\n" + bad + "\n" + strings.Replace(one, `href="`, `href="other/`, 1) + text[end:]
 		got, errs := primary(strings.NewReader(all))
 		var format *repo.FormatError
 		if len(got) != 2 || len(errs) != 1 || !errors.As(errs[0], &format) || !strings.Contains(errs[0].Error(), x.want) || !strings.HasPrefix(format.Where, "line ") {
@@ -193,8 +199,8 @@ func TestParseRepomd(t *testing.T) {
 	const packed = "155a64015fc6fa085a71b6999ee8cfb12c3c27003b0df50c7b31e8fb9a664f67"
 	want := repo.RepomdData{
 		Type: "primary", Location: "repodata/" + packed + "-primary.xml.gz",
-		Claim: repo.Claim{By: "repodata/repomd.xml", Line: 4, Size: 650, Digests: repo.Digests{repo.SHA256: packed}},
-		Open:  &repo.Claim{By: "repodata/repomd.xml", Line: 4, Size: 1446, Digests: repo.Digests{repo.SHA256: open}},
+		Claim: repo.Claim{By: "repodata/repomd.xml", Line: 4, Size: 650, Digests: repo.Digests{SHA256: packed}},
+		Open:  &repo.Claim{By: "repodata/repomd.xml", Line: 4, Size: 1446, Digests: repo.Digests{SHA256: open}},
 		Time:  time.Unix(1795395434, 0).UTC(),
 	}
 	if diff := cmp.Diff(want, got.Data[0]); diff != "" || len(got.Data) != 3 || got.Revision != "1795395434" {
@@ -240,7 +246,7 @@ func FuzzPrimary(f *testing.F) {
 	f.Add([]byte(file(f, "primary.xml")))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for p, err := range rpmmd.Primary(bytes.NewReader(data), "x") {
-			if err == nil && (p.Name == "" || p.Path == "" || len(p.Claim.Digests) == 0) {
+			if err == nil && (p.Name == "" || p.Path == "" || p.Claim.Digests.IsZero()) {
 				t.Errorf("%+v", p)
 			}
 		}

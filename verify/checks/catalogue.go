@@ -24,6 +24,7 @@ func Catalogue() []verify.Check {
 		packageChecksums(),
 		packageMatchesIndex(),
 		rpmPackageSigned(),
+		binaryArchitecture(),
 		installSetup(),
 		installList(),
 		installLatest(),

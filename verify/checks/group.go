@@ -10,54 +10,77 @@ import (
 // maxListed bounds the subjects that one finding lists.
 const maxListed = 40
 
-// group joins the findings that say the same of several packages: one cause is
+// causes joins the findings that say the same of several packages: one cause is
 // one finding, whose evidence names the packages. Findings are the same when
-// status and message are; a cause that differs by package (a digest) belongs
-// into Want and Got, which are kept in the evidence.
-func group(findings []verify.Finding) []verify.Finding {
-	type cause struct {
-		status  verify.Status
-		message string
-	}
-	var order []cause
-	byCause := make(map[cause][]verify.Finding)
-	for _, f := range findings {
-		c := cause{f.Status, f.Message}
-		if _, seen := byCause[c]; !seen {
-			order = append(order, c)
-		}
-		byCause[c] = append(byCause[c], f)
-	}
-	var out []verify.Finding
-	for _, c := range order {
-		out = append(out, merge(byCause[c]))
-	}
-	return out
+// status and message are; what differs by package (a digest) belongs into Want
+// and Got, which are kept in the evidence. Only maxListed findings of a cause
+// are held: 100,000 packages may have the same fault.
+type causes struct {
+	order []cause
+	of    map[cause]*found
 }
 
-// merge makes one finding of several that have one cause.
-func merge(same []verify.Finding) verify.Finding {
-	if len(same) == 1 {
-		return same[0]
+type cause struct {
+	status  verify.Status
+	message string
+}
+
+// found is what is known of one cause.
+type found struct {
+	first    verify.Finding
+	subject  verify.Subject // what all share
+	evidence []string
+	count    int
+}
+
+// group joins findings.
+func group(findings []verify.Finding) []verify.Finding {
+	var c causes
+	for _, f := range findings {
+		c.add(f)
 	}
-	all := same[0]
-	all.Message = fmt.Sprintf("%s (%d files)", all.Message, len(same))
-	all.Want, all.Got, all.Evidence = "", "", nil
-	for i, f := range same {
-		all.Subject = common(all.Subject, f.Subject)
-		if i == maxListed {
-			all.Evidence = append(all.Evidence, fmt.Sprintf("and %d more", len(same)-maxListed))
+	return c.findings()
+}
+
+func (c *causes) add(f verify.Finding) {
+	k := cause{f.Status, f.Message}
+	x := c.of[k]
+	if x == nil {
+		if c.of == nil {
+			c.of = make(map[cause]*found)
 		}
-		if i >= maxListed {
-			continue
-		}
-		line := f.Subject.String()
-		if f.Want != "" || f.Got != "" {
-			line += fmt.Sprintf(": wanted %s, got %s", orNone(f.Want), orNone(f.Got))
-		}
-		all.Evidence = append(all.Evidence, line)
+		x = &found{first: f, subject: f.Subject}
+		c.of[k] = x
+		c.order = append(c.order, k)
 	}
-	return all
+	x.count++
+	x.subject = common(x.subject, f.Subject)
+	if x.count > maxListed {
+		return
+	}
+	line := f.Subject.String()
+	if f.Want != "" || f.Got != "" {
+		line += fmt.Sprintf(": wanted %s, got %s", orNone(f.Want), orNone(f.Got))
+	}
+	x.evidence = append(x.evidence, line)
+}
+
+// findings returns one finding for each cause, in order of first mention.
+func (c *causes) findings() []verify.Finding {
+	var out []verify.Finding
+	for _, k := range c.order {
+		x := c.of[k]
+		f := x.first
+		if x.count > 1 {
+			f.Message = fmt.Sprintf("%s (%d files)", f.Message, x.count)
+			f.Want, f.Got, f.Evidence, f.Subject = "", "", x.evidence, x.subject
+			if more := x.count - len(x.evidence); more > 0 {
+				f.Evidence = append(f.Evidence, fmt.Sprintf("and %d more", more))
+			}
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // common keeps what two subjects share.
@@ -86,7 +109,7 @@ func orNone(s string) string {
 // each runs judge over the packages whose files were asked for, and groups
 // what it finds.
 func each(r *verify.Facts, judge func(repo.Package) []verify.Finding) []verify.Finding {
-	var found []verify.Finding
+	var c causes
 	for _, p := range r.Packages {
 		if p.Artifact == nil {
 			continue
@@ -96,8 +119,8 @@ func each(r *verify.Facts, judge func(repo.Package) []verify.Finding) []verify.F
 			if f.URL == "" {
 				f.URL = p.Artifact.URL
 			}
-			found = append(found, f)
+			c.add(f)
 		}
 	}
-	return group(found)
+	return c.findings()
 }

@@ -62,7 +62,7 @@ func describe(size int64, algorithm repo.Algorithm, digests repo.Digests) string
 		parts = append(parts, fmt.Sprintf("%d bytes", size))
 	}
 	if algorithm != "" {
-		parts = append(parts, string(algorithm)+" "+digests[algorithm])
+		parts = append(parts, string(algorithm)+" "+digests.Get(algorithm))
 	}
 	return strings.Join(parts, ", ")
 }

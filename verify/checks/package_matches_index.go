@@ -67,9 +67,9 @@ func differences(format repo.Format, index, file repo.Fields) []difference {
 			"Built-Using", "Homepage", "Description",
 		}
 	} else {
-		for _, x := range index {
-			if x.Name != "location-base" {
-				names = append(names, x.Name)
+		for name := range index.All() {
+			if name != "location-base" {
+				names = append(names, name)
 			}
 		}
 	}

@@ -91,18 +91,18 @@ func TestOneThingWrong(t *testing.T) {
 			r.Apt.Inline, r.Apt.Detached = nil, nil
 			r.Packages = nil
 		}, []string{"apt-index-checksums=skipped", "apt-packages-wellformed=skipped", "apt-release-present=fail", "apt-release-signed=skipped",
-			"channel-policy=skipped", "key-current=skipped", "key-published=skipped", "minor-policy=skipped",
+			"binary-architecture=skipped", "channel-policy=skipped", "key-current=skipped", "key-published=skipped", "minor-policy=skipped",
 			"package-checksums=skipped", "package-matches-index=skipped", "packages-published=skipped"}, ""},
 		{"nothing reachable", repo.RPM, func(r *verify.Facts) {
 			r.RPM.RepomdFile.Problem, r.RPM.Repomd = unreachable, nil
 			r.Packages = nil
-		}, []string{"channel-policy=blocked", "key-current=blocked", "key-published=blocked", "minor-policy=blocked", "package-checksums=blocked",
+		}, []string{"binary-architecture=blocked", "channel-policy=blocked", "key-current=blocked", "key-published=blocked", "minor-policy=blocked", "package-checksums=blocked",
 			"package-matches-index=blocked", "packages-published=blocked", "rpm-index-checksums=blocked", "rpm-package-signed=blocked",
 			"rpm-primary-wellformed=blocked", "rpm-repomd-present=blocked", "rpm-repomd-signed=blocked"}, ""},
 		{"index of other bytes", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].Content = content("other") },
 			[]string{"apt-index-checksums=fail"}, "Packages.gz is not what InRelease says"},
 		{"index with a wrong MD5 only", repo.Deb, func(r *verify.Facts) {
-			r.Apt.Indexes[0].Digests = repo.Digests{repo.SHA256: "Packages.gz", repo.MD5: "x"}
+			r.Apt.Indexes[0].Digests = repo.Digests{SHA256: "Packages.gz", MD5: "x"}
 		},
 			[]string{"apt-index-checksums=fail"}, "Packages.gz is not what InRelease says"},
 		{"index of other content inside", repo.RPM, func(r *verify.Facts) { *r.RPM.Indexes[0].Open = content("other") },
@@ -110,13 +110,18 @@ func TestOneThingWrong(t *testing.T) {
 		{"index missing", repo.RPM, func(r *verify.Facts) {
 			r.RPM.Indexes[0].Problem, r.RPM.Indexes[0].Parsed, r.Packages = absent, false, nil
 			r.RPM.Indexes[0].Content = repo.Content{}
-		}, []string{"channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-matches-index=skipped",
+		}, []string{"binary-architecture=skipped", "channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-matches-index=skipped",
 			"packages-published=skipped", "rpm-index-checksums=fail", "rpm-package-signed=skipped"}, ""},
 		{"no index listed", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes, r.Packages = nil, nil },
-			[]string{"apt-index-checksums=fail", "channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped",
+			[]string{"apt-index-checksums=fail", "binary-architecture=skipped", "channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped",
 				"package-matches-index=skipped", "packages-published=skipped"}, "lists no Packages"},
 		{"bad stanza", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].AddFault(*malformed) },
 			[]string{"apt-packages-wellformed=fail"}, "1 bad stanza"},
+		{"odd stanza", repo.Deb, func(r *verify.Facts) {
+			odd := *malformed
+			odd.Tolerated = true
+			r.Apt.Indexes[0].AddFault(odd)
+		}, []string{"apt-packages-wellformed=warn"}, "1 odd stanza"},
 		{"signed index that does not parse", repo.RPM, func(r *verify.Facts) { r.RPM.Indexes[0].Problem = malformed },
 			[]string{"rpm-primary-wellformed=fail"}, "does not parse"},
 		{"two packages under one name", repo.RPM, func(r *verify.Facts) {
@@ -179,7 +184,7 @@ func TestOneThingWrong(t *testing.T) {
 		}), []string{"packages-published=fail"}, "kubelet 1.26.0 is missing for s390x"},
 		{"another revision is as good", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
 			p.Version = "1.26.0-2.1"
-			p.Fields = repo.Fields{{Name: "Package", Value: "kubelet"}, {Name: "Version", Value: "1.26.0-2.1"}}
+			p.Fields = repo.NewFields(repo.Field{Name: "Package", Value: "kubelet"}, repo.Field{Name: "Version", Value: "1.26.0-2.1"})
 			p.Artifact.Fields = p.Fields
 		}), []string{}, ""},
 		{"release candidate in stable", repo.RPM, func(r *verify.Facts) {
@@ -197,13 +202,29 @@ func TestOneThingWrong(t *testing.T) {
 		{"package of another size only", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Size++ }),
 			[]string{"package-checksums=fail"}, "is not what the index says"},
 		{"control says another version", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
-			p.Artifact.Fields = repo.Fields{{Name: "Package", Value: "kubelet"}, {Name: "Version", Value: "9"}}
+			p.Artifact.Fields = repo.NewFields(repo.Field{Name: "Package", Value: "kubelet"}, repo.Field{Name: "Version", Value: "9"})
 		}), []string{"package-matches-index=fail"}, "differ in Version"},
 		{"control adds a dependency", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
-			p.Artifact.Fields = append(slices.Clone(p.Fields), repo.Field{Name: "Depends", Value: "x"})
+			p.Artifact.Fields = repo.EncodedFields(string(repo.AppendField([]byte(p.Fields.Encoded()), "Depends", "x")))
 		}), []string{"package-matches-index=fail"}, "differ in Depends"},
 		{"package that cannot be read", repo.Deb, onKubelet("amd64", func(p *repo.Package) { p.Artifact.Inside = malformed }),
 			[]string{"package-matches-index=fail"}, "cannot be read"},
+		{"program of another architecture", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
+			p.Artifact.Files = append(p.Artifact.Files, program("/usr/bin/other", repo.ARM64))
+		}), []string{"binary-architecture=fail"}, "another architecture"},
+		{"program of a machine that nobody knows", repo.RPM, onKubelet("x86_64", func(p *repo.Package) {
+			p.Artifact.Files = append(p.Artifact.Files, program("/usr/bin/other", ""))
+		}), []string{"binary-architecture=fail"}, "another architecture"},
+		{"object file of another architecture", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
+			object := program("/usr/lib/x.o", repo.ARM64)
+			object.Program.ELF.Type = "ET_REL"
+			p.Artifact.Files = append(p.Artifact.Files, object)
+		}), []string{}, ""},
+		{"package for all architectures", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
+			extra := pkg(repo.Deb, "kubelet", "1.26.0-1.1", "all")
+			extra.Artifact.Files = []repo.PayloadFile{program("/usr/share/rom", repo.ARM64)}
+			*p = extra
+		}), []string{}, ""},
 		{"rpm not signed", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Signatures = nil }),
 			[]string{"rpm-package-signed=fail"}, "an rpm is not signed"},
 		{"rpm signed by another key", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Signatures[0].Signer = foreign }),

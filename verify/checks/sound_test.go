@@ -48,7 +48,7 @@ func expectation(f repo.Format) *verify.Expectation {
 }
 
 func content(text string) repo.Content {
-	return repo.Content{Size: int64(len(text)), Digests: repo.Digests{repo.SHA256: text, repo.MD5: "md5 " + text}}
+	return repo.Content{Size: int64(len(text)), Digests: repo.Digests{SHA256: text, MD5: "md5 " + text}}
 }
 
 func claimOf(by string, c repo.Content) repo.Claim {
@@ -109,10 +109,20 @@ func file(path string) repo.File {
 	return repo.File{Path: path, URL: "http://repo.test/" + path, Content: content(path)}
 }
 
+// program is an ELF file.
+func program(path string, machine repo.Arch) repo.PayloadFile {
+	return repo.PayloadFile{Path: path, Mode: 0o755, SHA256: "x", Program: &repo.Program{
+		ELF: &repo.ELF{Bits: 64, Machine: "EM_X", Arch: machine, Type: "ET_EXEC", Static: true},
+	}}
+}
+
 func pkg(f repo.Format, name, version, arch string) repo.Package {
 	path := arch + "/" + name + "_" + version + "." + string(f)
-	fields := repo.Fields{{Name: "Package", Value: name}, {Name: "Version", Value: version}}
+	fields := repo.NewFields(repo.Field{Name: "Package", Value: name}, repo.Field{Name: "Version", Value: version})
 	a := &repo.Artifact{File: file(path), Fields: fields}
+	if machine, ok := repo.ParseArch(arch); ok {
+		a.Files = []repo.PayloadFile{program("/usr/bin/"+name, machine), {Path: "/usr/share/doc/" + name, Mode: 0o644}}
+	}
 	if f == repo.RPM {
 		a.Signatures = []repo.Signature{good("rpm header")}
 		a.SelfDigests = []repo.SelfDigest{{Part: "payload", Algorithm: repo.SHA256, Want: "x", Got: "x"}}

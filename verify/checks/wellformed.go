@@ -23,26 +23,54 @@ func wellformed(indexes []repo.Index, packages []repo.Package, entry string) []v
 		if x.FaultCount == 0 || !x.Parsed {
 			continue
 		}
-		f.Message = fmt.Sprintf("%s has %d bad %s(s); clients do not see them", x.Path, x.FaultCount, entry)
-		for i, p := range x.Faults {
-			if i == maxListed {
-				break
-			}
-			f.Evidence = append(f.Evidence, p.String())
-		}
-		f.Got = x.Faults[0].String()
-		found = append(found, f)
+		found = append(found, faults(f, x, entry)...)
 	}
 	return append(found, contradictions(packages)...)
+}
+
+// faults tells those that hide entries from clients apart from those that
+// clients read over.
+func faults(f verify.Finding, x repo.Index, entry string) []verify.Finding {
+	bad, odd := f, f
+	odd.Status = verify.Warn
+	nOdd := 0
+	for _, p := range x.Faults {
+		g := &bad
+		if p.Tolerated {
+			nOdd++
+			g = &odd
+		}
+		if g.Got == "" {
+			g.Got = p.String()
+		}
+		if len(g.Evidence) < maxListed {
+			g.Evidence = append(g.Evidence, p.String())
+		}
+	}
+	var found []verify.Finding
+	if nBad := x.FaultCount - nOdd; nBad > 0 {
+		// What is beyond repo.MaxFaults is not known to be tolerated.
+		bad.Message = fmt.Sprintf("%s has %d bad %s(s); clients do not see them", x.Path, nBad, entry)
+		if bad.Got == "" {
+			bad.Got = fmt.Sprintf("%d faults, of which the first %d are tolerated", x.FaultCount, nOdd)
+		}
+		found = append(found, bad)
+	}
+	if nOdd > 0 {
+		odd.Message = fmt.Sprintf("%s has %d odd %s(s), which clients read all the same", x.Path, nOdd, entry)
+		odd.Hint = "mend the control files of these packages"
+		found = append(found, odd)
+	}
+	return found
 }
 
 // contradictions finds packages under one name, version and architecture that
 // are not the same file, and paths that lead out of the repository.
 func contradictions(packages []repo.Package) []verify.Finding {
 	type identity struct{ name, version, arch string }
-	first := make(map[identity]repo.Package, len(packages))
+	first := make(map[identity]int, len(packages))
 	var found []verify.Finding
-	for _, p := range packages {
+	for i, p := range packages {
 		if _, err := repopath.Clean(p.Path); err != nil {
 			found = append(found, verify.Finding{
 				Subject:  verify.SubjectOf(p),
@@ -54,11 +82,12 @@ func contradictions(packages []repo.Package) []verify.Finding {
 			})
 		}
 		id := identity{p.Name, p.Version, p.Arch}
-		earlier, seen := first[id]
+		at, seen := first[id]
 		if !seen {
-			first[id] = p
+			first[id] = i
 			continue
 		}
+		earlier := packages[at]
 		if earlier.Claim.Size != p.Claim.Size || !sameDigests(earlier.Claim.Digests, p.Claim.Digests) {
 			found = append(found, verify.Finding{
 				Subject:  verify.SubjectOf(p),

@@ -75,7 +75,13 @@ func TestAddresses(t *testing.T) {
 		{"kep-1731", profile.Selection{Channels: []string{"nightly"}, Minors: []string{"1.26"}, BaseURL: "http://127.0.0.1:8080", Formats: []string{"rpm"}}, []string{
 			"http://127.0.0.1:8080/core:/nightly:/v1.26:/build/rpm/"}},
 		{"kubernetes", profile.Selection{Channels: []string{"stable"}, Minors: []string{"1.26"}, DebURL: "http://h/debs"}, []string{
+			"http://h/debs/"}},
+		{"kubernetes", profile.Selection{Channels: []string{"stable"}, Minors: []string{"1.26"}, DebURL: "http://h/debs", Formats: []string{"deb", "rpm"}}, []string{
 			"http://h/debs/", "https://pkgs.k8s.io/core:/stable:/v1.26/rpm/"}},
+		{"kubernetes", profile.Selection{Channels: []string{"stable"}, Minors: []string{"1.26"}, BaseURL: "http://h", DebURL: "http://h/debs"}, []string{
+			"http://h/debs/", "http://h/core:/stable:/v1.26/rpm/"}},
+		{"kubernetes", profile.Selection{Channels: []string{"stable"}, Minors: []string{"1.26"}, DebURL: "http://h/debian/dists/bookworm/updates"}, []string{
+			"http://h/debian/ bookworm/updates"}},
 	} {
 		got, err := plan(t, load(t, tt.profile), tt.sel)
 		if err != nil {
@@ -83,7 +89,7 @@ func TestAddresses(t *testing.T) {
 		}
 		var urls []string
 		for _, x := range got.Targets {
-			urls = append(urls, x.Target.URL)
+			urls = append(urls, strings.TrimSpace(x.Target.URL+" "+x.Target.Suite))
 		}
 		if diff := cmp.Diff(tt.want, urls); diff != "" {
 			t.Errorf("%+v (-want +got):\n%s", tt.sel, diff)

@@ -66,6 +66,9 @@ func (p *Profile) Plan(sel Selection, checks []verify.Check, distros []images.Di
 	channels := b.channels()
 	minors := b.minors()
 	formats := choose(b, "--format", sel.Formats, p.formats())
+	if pointed := sel.pointed(); len(sel.Formats) == 0 && pointed != "" {
+		formats = []repo.Format{pointed} // not beside the profile's own of the other format
+	}
 	suites := choose(b, "--suite", sel.Suites, verify.Suites())
 	arches := b.arches("--arch", sel.Arches, p.arches())
 	installArches := b.arches("--install-arch", sel.InstallArches, p.arches())
@@ -85,7 +88,7 @@ func (p *Profile) Plan(sel Selection, checks []verify.Check, distros []images.Di
 		for _, minor := range minors {
 			for _, f := range formats {
 				plan.Targets = append(plan.Targets, &verify.Expectation{
-					Target:      repo.Target{Format: f, Channel: c.Name, Minor: minor, URL: b.address(c, minor, f)},
+					Target:      b.target(c, minor, f),
 					Arches:      arches,
 					Packages:    b.expected(packages, c, minor, versions),
 					Pinned:      fingerprint,
@@ -104,6 +107,20 @@ func (p *Profile) Plan(sel Selection, checks []verify.Check, distros []images.Di
 		b.cells(plan, formats, installArches)
 	}
 	return plan, errors.Join(b.problems...)
+}
+
+// pointed returns the one format that an address points at, if nothing says
+// where the other one is.
+func (s *Selection) pointed() repo.Format {
+	switch {
+	case s.BaseURL != "":
+		return ""
+	case s.DebURL != "" && s.RPMURL == "":
+		return repo.Deb
+	case s.RPMURL != "" && s.DebURL == "":
+		return repo.RPM
+	}
+	return ""
 }
 
 // formats returns the formats that the profile has, in the usual order.
@@ -263,6 +280,20 @@ func checkAddress(address string) error {
 		return nil
 	}
 	return fmt.Errorf("scheme %q is not one of http, https, file", u.Scheme)
+}
+
+// target returns the repository of a channel and minor. An apt address that
+// goes on behind a folder dists names a suite of the archive above that folder
+// (Debian repository format, "Repository layout").
+func (b *planner) target(c Channel, minor string, f repo.Format) repo.Target {
+	t := repo.Target{Format: f, Channel: c.Name, Minor: minor, URL: b.address(c, minor, f)}
+	if f != repo.Deb {
+		return t
+	}
+	if archive, suite, ok := strings.Cut(t.URL, "/dists/"); ok && suite != "" {
+		t.URL, t.Suite = archive+"/", strings.TrimSuffix(suite, "/")
+	}
+	return t
 }
 
 // address returns the repository's root, with a trailing slash.

@@ -77,4 +77,29 @@ done
 	gpg --batch --quiet --armor --detach-sign repodata/repomd.xml
 	cp "$work/key.asc" repodata/repomd.xml.key
 )
+# The same debs once more, laid out as Debian's own archive: below dists/, by
+# hash, and with a plain Packages that Release lists and nobody serves.
+archive=$out/archive list=main/binary-amd64
+mkdir -p "$archive/dists/stable/$list" "$archive/dists/stable/main/binary-s390x"
+cp -r "$deb/pool" "$archive/pool"
+(
+	cd "$archive"
+	apt-ftparchive packages pool >"dists/stable/$list/Packages"
+	cd dists/stable
+	echo "another architecture, which nobody asks for" >main/binary-s390x/Packages
+	gzip -9kn "$list/Packages"
+	xz -k "$list/Packages"
+	apt-ftparchive -o APT::FTPArchive::Release::Origin=Widgets -o APT::FTPArchive::Release::Suite=stable \
+		-o APT::FTPArchive::Release::Components=main -o "APT::FTPArchive::Release::Architectures=amd64 s390x" \
+		-o APT::FTPArchive::Release::Acquire-By-Hash=yes release . >"$work/Release"
+	mv "$work/Release" .
+	gpg --batch --quiet --clearsign -o InRelease Release
+	gpg --batch --quiet --armor --detach-sign -o Release.gpg Release
+	rm "$list/Packages"
+	mkdir -p "$list/by-hash/SHA512" # the strongest in Release is what apt asks for
+	for file in "$list"/Packages.*; do
+		mv "$file" "$list/by-hash/SHA512/$(sha512sum "$file" | cut -d ' ' -f 1)"
+	done
+	cp "$work/key.asc" ../../Release.key
+)
 cp "$work/key.asc" "$out/key.asc"
