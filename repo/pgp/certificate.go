@@ -13,31 +13,40 @@ import (
 
 // cert is a primary key with what its own signatures say.
 type cert struct {
-	primary *pubKey
-	fact    repo.Key // without subkeys
-	subkeys []subkey
+	primary component
+	userIDs []userID
+	subkeys []component
+	// only holds the fingerprints of the keys whose signatures count; nil: all.
+	only map[string]bool
 }
 
-// subkey is a subkey that the primary key bound.
-type subkey struct {
-	key  *pubKey
-	fact repo.Key
-	// signs: bound to sign, with the subkey's own signature back.
-	signs bool
+// userID is a user ID's text and the number by which statements know it.
+type userID struct {
+	number int
+	text   string
 }
 
-// part is a key, user ID or subkey packet and the signatures after it.
+// part is a key, user ID, user attribute or subkey packet and the signatures
+// after it that name the primary key as their issuer.
 type part struct {
 	packet rawPacket
 	sigs   []*sigPacket
 }
 
-// reader builds certificates and keeps count of what it costs.
+// reader builds certificates from packets and keeps count of what it costs.
 type reader struct {
-	checks  int // self-signatures verified so far
-	faults  []repo.Problem
-	primary *pubKey
+	done   []*cert
+	faults []repo.Problem
+	parts  int // packets other than signatures so far
+	work   int // spent on verification so far
+	// The certificate that is being read; primary is nil before the first one
+	// and after one that cannot be used.
+	primary  *pubKey
+	current  []part
+	revokers []string // issuers of revocations by others
 }
+
+const errSecret = "a secret key in a ring of public keys; publish what gpg --export --armor writes, and take the secret key for compromised if this file was public"
 
 // fault records why something was left out.
 func (r *reader) fault(p rawPacket, format string, args ...any) {
@@ -46,145 +55,154 @@ func (r *reader) fault(p rawPacket, format string, args ...any) {
 	}
 }
 
-// group puts packets together: each result begins with a primary key. It
-// leaves out what may stand in a key ring and does not matter.
-func group(packets []rawPacket) ([][]part, error) {
-	var all [][]part
-	for _, p := range packets {
-		switch p.tag {
-		case tagPublicKey:
-			all = append(all, []part{{packet: p}})
-			continue
-		case tagSecretKey, tagSecretSubkey:
-			return nil, malformed(p.offset, "a secret key in a ring of public keys")
-		case tagMarker, tagTrust, tagPadding:
-			continue
-		}
-		if len(all) == 0 {
-			return nil, malformed(p.offset, "wanted a public key packet, got type %d", p.tag)
-		}
-		g := &all[len(all)-1]
-		if p.tag != tagSignature {
-			// Also packets of unknown types: their signatures are then not
-			// taken for those of the part before.
-			*g = append(*g, part{packet: p})
-			continue
-		}
-		// What cannot be read cannot be a self-signature that counts.
-		if s, err := readSignature(p.body); err == nil {
-			last := &(*g)[len(*g)-1]
-			last.sigs = append(last.sigs, s)
+// packet takes the next packet of a ring. What may stand in a key ring and
+// does not matter is left out.
+func (r *reader) packet(p rawPacket) error {
+	switch p.tag {
+	case tagSignature:
+		return r.signature(p)
+	case tagSecretKey, tagSecretSubkey:
+		return malformed(p.offset, errSecret)
+	case tagMarker, tagTrust, tagPadding:
+		return nil
+	case tagPublicKey:
+	default:
+		if len(r.current) == 0 {
+			return malformed(p.offset, "wanted a public key packet, got type %d", p.tag)
 		}
 	}
-	return all, nil
+	if r.parts++; r.parts > maxParts {
+		return malformed(p.offset, "more than %d keys and user IDs", maxParts)
+	}
+	if p.tag == tagPublicKey {
+		if err := r.finish(); err != nil {
+			return err
+		}
+		key, err := readKey(p.body)
+		if err != nil {
+			r.fault(p, "key left out: %v", err)
+		}
+		r.primary = key
+	}
+	// Also packets of unknown types: their signatures are then not taken for
+	// those of the part before.
+	r.current = append(r.current, part{packet: p})
+	return nil
 }
 
-// cert builds one certificate. It returns nil, and records a fault, when the
-// key has no self-signature that verifies: then nothing of it is proven to be
-// the owner's word.
-func (r *reader) cert(parts []part) (*cert, error) {
-	key, err := readKey(parts[0].packet.body)
-	if err != nil {
-		r.fault(parts[0].packet, "key left out: %v", err)
-		return nil, nil
+// signature takes a signature packet. Certifications by others are passed over
+// and cost nothing more than being read.
+func (r *reader) signature(p rawPacket) error {
+	if len(r.current) == 0 {
+		return malformed(p.offset, "wanted a public key packet, got type %d", p.tag)
 	}
-	r.primary = key
-	c := &cert{primary: key, fact: key.fact()}
-	var direct, certified, withdrawn []*sigPacket
+	if r.primary == nil {
+		return nil
+	}
+	s, err := readSignature(p.body)
+	if err != nil {
+		return nil //nolint:nilerr // what cannot be read cannot be a self-signature that counts
+	}
+	if !s.names(r.primary) {
+		if s.kind == sigKeyRevocation && len(r.current) == 1 && len(r.revokers) < maxRevokers {
+			r.revokers = append(r.revokers, s.issuerID())
+		}
+		return nil
+	}
+	last := &r.current[len(r.current)-1]
+	if len(last.sigs) == maxSelfSignatures {
+		return malformed(p.offset, "more than %d self-signatures over one key or user ID", maxSelfSignatures)
+	}
+	last.sigs = append(last.sigs, s)
+	return nil
+}
+
+// finish builds the certificate that was read. It is left out, with a fault,
+// when the key has no self-signature that verifies: then nothing of it is
+// proven to be the owner's word.
+func (r *reader) finish() error {
+	parts, key := r.current, r.primary
+	r.current, r.primary = nil, nil
+	revokers := r.revokers
+	r.revokers = nil
+	if len(parts) == 0 || key == nil {
+		return nil
+	}
+	c := &cert{primary: component{key: key}}
 	for i, p := range parts {
 		var err error
 		switch {
 		case i == 0:
-			direct, err = r.direct(c, p)
-		case p.packet.tag == tagUserID && len(p.packet.body) <= maxUserID:
-			certified, withdrawn, err = r.userID(c, p, certified, withdrawn)
+			err = r.direct(c, p, revokers)
+		case p.packet.tag == tagUserID && len(p.packet.body) <= maxUserID, p.packet.tag == tagUserAttribute:
+			err = r.userID(c, p, i)
 		case p.packet.tag == tagPublicSubkey:
 			err = r.subkey(c, p)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	self := inForce(direct, certified)
-	if key.version == 6 && len(direct) > 0 {
-		// There the direct-key signature alone speaks for the key (RFC 9580
-		// section 10.1.1); those over user IDs are only about the user ID.
-		self = inForce(direct)
+	unread := slices.IndexFunc(parts, part.unread)
+	switch {
+	case len(c.primary.statements) > 0:
+		r.done = append(r.done, c)
+	case key.why != nil:
+		r.fault(parts[0].packet, "key %s left out: %v", key.fingerprint, key.why)
+	case unread >= 0:
+		r.fault(parts[0].packet, "key %s left out: a self-signature of it is by %s, which no client of today takes", key.fingerprint, hashName(parts[unread].sigs[0].hash))
+	default:
+		r.fault(parts[0].packet, "key %s left out: no self-signature of it verifies", key.fingerprint)
 	}
-	if self == nil {
-		self = inForce(withdrawn)
-	}
-	if self == nil {
-		if key.why != nil {
-			r.fault(parts[0].packet, "key %s left out: %v", key.fingerprint, key.why)
-		} else {
-			r.fault(parts[0].packet, "key %s left out: no self-signature of it verifies", key.fingerprint)
-		}
-		return nil, nil
-	}
-	apply(&c.fact, key, self)
-	return c, nil
+	return nil
 }
 
 // direct takes the signatures over the primary key itself.
-func (r *reader) direct(c *cert, p part) ([]*sigPacket, error) {
-	var valid []*sigPacket
-	for _, s := range p.sigs {
-		if s.kind != sigDirectKey && s.kind != sigKeyRevocation {
-			continue
+func (r *reader) direct(c *cert, p part, others []string) error {
+	key := c.primary.key
+	return r.verified(p, key, key.feed, func(s *sigPacket) error {
+		switch s.kind {
+		case sigKeyRevocation:
+			c.primary.revocations = append(c.primary.revocations, revocation{s.created, s.reason, s.hasReason})
+		case sigDirectKey:
+			c.primary.statements = append(c.primary.statements, newStatement(s, overKey))
+			for _, revoker := range s.revokers {
+				if slices.Contains(others, keyID(revoker)) {
+					r.fault(p.packet, "key %s may be revoked by %s, and a revocation that names it is there; it was not verified, for only the key's own word counts here: gpg --import tells", key.fingerprint, revoker)
+				}
+			}
 		}
-		ok, err := r.selfSigned(s, r.primary.feed)
-		switch {
-		case err != nil:
-			return nil, err
-		case ok && s.kind == sigKeyRevocation:
-			c.fact.Revoked = true
-		case ok:
-			valid = append(valid, s)
-		}
-	}
-	return valid, nil
+		return nil
+	}, sigDirectKey, sigKeyRevocation)
 }
 
-// userID takes the owner's signatures over a user ID, of which the newest
-// counts. One that the owner withdrew later is not listed.
-func (r *reader) userID(c *cert, p part, certified, withdrawn []*sigPacket) ([]*sigPacket, []*sigPacket, error) {
-	var newest *sigPacket
-	var revoked time.Time
-	for _, s := range p.sigs {
-		if (s.kind < sigGenericCert || s.kind > sigPositiveCert) && s.kind != sigCertRevocation {
-			continue
-		}
-		ok, err := r.selfSigned(s, func(w io.Writer) {
-			r.primary.feed(w)
-			if s.version != 3 {
-				head := []byte{0xb4, 0, 0, 0, 0}
-				binary.BigEndian.PutUint32(head[1:], uint32(len(p.packet.body)))
-				write(w, head)
-			}
-			write(w, p.packet.body)
-		})
-		switch {
-		case err != nil:
-			return nil, nil, err
-		case !ok:
-		case s.kind == sigCertRevocation:
-			if s.created.After(revoked) {
-				revoked = s.created
-			}
-		case newest == nil || !s.created.Before(newest.created):
-			newest = s
-		}
+// unread reports whether nothing here computes the hash of the first signature.
+func (p part) unread() bool { return len(p.sigs) > 0 && hashOf(p.sigs[0].hash) == 0 }
+
+// userID takes the owner's signatures over a user ID or user attribute.
+func (r *reader) userID(c *cert, p part, number int) error {
+	key := c.primary.key
+	if p.packet.tag == tagUserID {
+		c.userIDs = append(c.userIDs, userID{number, strings.ToValidUTF8(string(p.packet.body), "\uFFFD")})
 	}
-	switch {
-	case newest == nil:
-	case !revoked.Before(newest.created):
-		withdrawn = append(withdrawn, newest)
-	default:
-		certified = append(certified, newest)
-		c.fact.UserIDs = append(c.fact.UserIDs, strings.ToValidUTF8(string(p.packet.body), "\uFFFD"))
+	return r.verified(p, key, func(w io.Writer) {
+		key.feed(w)
+		write(w, userIDHead(p.packet))
+		write(w, p.packet.body)
+	}, func(s *sigPacket) error {
+		c.primary.statements = append(c.primary.statements, newStatement(s, number))
+		return nil
+	}, sigGenericCert, sigGenericCert+1, sigGenericCert+2, sigPositiveCert, sigCertRevocation)
+}
+
+// userIDHead is what is hashed before a user ID (RFC 9580 section 5.2.4).
+func userIDHead(p rawPacket) []byte {
+	head := []byte{0xb4, 0, 0, 0, 0}
+	if p.tag == tagUserAttribute {
+		head[0] = 0xd1
 	}
-	return certified, withdrawn, nil
+	binary.BigEndian.PutUint32(head[1:], uint32(len(p.body)))
+	return head
 }
 
 // subkey takes a subkey that the primary key bound.
@@ -194,42 +212,39 @@ func (r *reader) subkey(c *cert, p part) error {
 		r.fault(p.packet, "subkey left out: %v", err)
 		return nil
 	}
-	both := func(w io.Writer) { r.primary.feed(w); key.feed(w) }
-	sub := subkey{key: key, fact: key.fact()}
-	var binding *sigPacket
-	for _, s := range p.sigs {
-		if s.kind != sigSubkeyBinding && s.kind != sigSubkeyRevocation {
-			continue
+	sub := component{key: key}
+	both := func(w io.Writer) { c.primary.key.feed(w); key.feed(w) }
+	err = r.verified(p, c.primary.key, both, func(s *sigPacket) error {
+		if s.kind == sigSubkeyRevocation {
+			sub.revocations = append(sub.revocations, revocation{s.created, s.reason, s.hasReason})
+			return nil
 		}
-		ok, err := r.selfSigned(s, both)
-		switch {
-		case err != nil:
-			return err
-		case !ok:
-		case s.kind == sigSubkeyRevocation:
-			sub.fact.Revoked = true
-		case binding == nil || !s.created.Before(binding.created):
-			binding = s
+		said := newStatement(s, overKey)
+		if signs(key.algorithm) && (!s.hasFlags || s.flags&flagSign != 0) {
+			var err error
+			if said.backSigned, err = r.backSigned(key, s, both); err != nil {
+				return err
+			}
 		}
+		sub.statements = append(sub.statements, said)
+		return nil
+	}, sigSubkeyBinding, sigSubkeyRevocation)
+	if err != nil {
+		return err
 	}
-	if binding == nil {
-		r.fault(p.packet, "subkey %s left out: no signature of %s that binds it verifies", key.fingerprint, r.primary.fingerprint)
+	if len(sub.statements) == 0 && len(sub.revocations) == 0 {
+		r.fault(p.packet, "subkey %s left out: no signature of %s that binds it verifies", key.fingerprint, c.primary.key.fingerprint)
 		return nil
 	}
-	apply(&sub.fact, key, binding)
-	if sub.fact.CanSign {
-		// Without the subkey's own word anybody could adopt a foreign key and
-		// claim its signatures (RFC 9580 section 10.1.5).
-		if sub.signs, err = r.backSigned(key, binding, both); err != nil {
-			return err
-		}
-		if sub.fact.CanSign = sub.signs; !sub.signs {
-			r.fault(p.packet, "subkey %s may not sign: its own signature over %s (0x19) is missing or does not verify", key.fingerprint, r.primary.fingerprint)
-		}
+	if st := sub.latest(endOfTime()); st != nil && st.hasFlags && st.flags&flagSign != 0 && !st.backSigned {
+		r.fault(p.packet, "subkey %s may not sign: its own signature over %s (0x19) is missing or does not verify", key.fingerprint, c.primary.key.fingerprint)
 	}
 	c.subkeys = append(c.subkeys, sub)
 	return nil
 }
+
+// endOfTime is after all that a packet can state.
+func endOfTime() time.Time { return time.Unix(1<<32, 0) }
 
 // backSigned reports whether the binding holds a signature back by the subkey.
 func (r *reader) backSigned(key *pubKey, binding *sigPacket, feed func(io.Writer)) (bool, error) {
@@ -237,59 +252,82 @@ func (r *reader) backSigned(key *pubKey, binding *sigPacket, feed func(io.Writer
 	if err != nil || back.kind != sigPrimaryBinding {
 		return false, nil //nolint:nilerr // a broken signature is none
 	}
-	return r.verified(key, back, feed)
+	return r.check(key, back, feed)
 }
 
-// selfSigned reports whether s is a valid signature of the primary key.
-// Others' certifications cost nothing here.
-func (r *reader) selfSigned(s *sigPacket, feed func(io.Writer)) (bool, error) {
-	if !s.by(r.primary) {
-		return false, nil
+// verified calls f, in the order of the file, with the signatures of p that
+// are of one of the kinds and that key made over what feed writes.
+func (r *reader) verified(p part, key *pubKey, feed func(io.Writer), f func(*sigPacket) error, kinds ...byte) error {
+	for _, s := range p.sigs {
+		// A version 3 certification hashes the user ID without its length.
+		if !slices.Contains(kinds, s.kind) {
+			continue
+		}
+		over := feed
+		if s.version < 4 && (p.packet.tag == tagUserID || p.packet.tag == tagUserAttribute) {
+			over = func(w io.Writer) { key.feed(w); write(w, p.packet.body) }
+		}
+		ok, err := r.check(key, s, over)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if err := f(s); err != nil {
+				return err
+			}
+		}
 	}
-	return r.verified(r.primary, s, feed)
+	return nil
 }
 
-func (r *reader) verified(k *pubKey, s *sigPacket, feed func(io.Writer)) (bool, error) {
-	if r.checks++; r.checks > maxSelfSignatures {
-		return false, &repo.FormatError{Text: fmt.Sprintf("key ring with more than %d self-signatures", maxSelfSignatures)}
+// check reports whether k made s. It ends the reading of a ring that costs too
+// much.
+func (r *reader) check(k *pubKey, s *sigPacket, feed func(io.Writer)) (bool, error) {
+	if k.public == nil {
+		return false, nil
 	}
 	h, err := prepare(s)
 	if err != nil {
 		return false, nil //nolint:nilerr // what cannot be judged does not verify
 	}
 	feed(h.hash)
-	return h.verify(k) == nil, nil
+	err = h.verify(k)
+	if r.work += k.cost(); r.work > maxWork {
+		return false, &repo.FormatError{Text: fmt.Sprintf("key ring whose self-signatures cost more than %d units of work to verify; publish the signing key alone, without its old self-signatures: gpg --export-options export-minimal --export", maxWork)}
+	}
+	return err == nil, nil
 }
 
-// inForce returns the newest self-signature. A direct-key signature that says
-// nothing of expiry or use is passed over: GnuPG makes such ones only to name
-// a revoker.
-func inForce(lists ...[]*sigPacket) *sigPacket {
-	var newest *sigPacket
-	for _, s := range slices.Concat(lists...) {
-		switch {
-		case newest == nil, newest.silent() && !s.silent():
-			newest = s
-		case s.silent() && !newest.silent():
-		case !s.created.Before(newest.created):
-			newest = s
+// fact returns the facts of c at the time now, the caller's to change.
+func (c *cert) fact(now time.Time) repo.Key {
+	f := c.primary.fact(now, false)
+	for _, id := range c.userIDs {
+		if c.primary.holds(id.number, now) {
+			f.UserIDs = append(f.UserIDs, id.text)
 		}
 	}
-	return newest
-}
-
-// silent reports whether s is a direct-key signature that says nothing of
-// expiry and use.
-func (s *sigPacket) silent() bool {
-	return s.kind == sigDirectKey && !s.hasLifetime && !s.hasFlags
-}
-
-// apply adds to a key what the self-signature in force says.
-func apply(f *repo.Key, k *pubKey, s *sigPacket) {
-	if s.keyLifetime > 0 {
-		f.Expires = k.created.Add(s.keyLifetime)
+	for i := range c.subkeys {
+		f.Subkeys = append(f.Subkeys, c.subkeys[i].fact(now, true))
 	}
-	f.SelfSignatureHash = hashName(s.hash)
-	// Without flags a key may do what its algorithm can.
-	f.CanSign = signs(k.algorithm) && (!s.hasFlags || s.flags&flagSign != 0)
+	return f
+}
+
+// state returns whether the primary key (sub is nil) or a subkey may sign at t.
+func (c *cert) state(sub *component, t time.Time) repo.KeyState {
+	primary, said := c.primary.state(t)
+	if sub == nil {
+		if primary == repo.KeyValid && !c.primary.canSign(said, false) {
+			return repo.KeyCannotSign
+		}
+		return primary
+	}
+	// A revoked primary key takes its subkeys along, and so does an expired one.
+	if primary != repo.KeyValid {
+		return primary
+	}
+	state, said := sub.state(t)
+	if state == repo.KeyValid && !sub.canSign(said, true) {
+		return repo.KeyCannotSign
+	}
+	return state
 }

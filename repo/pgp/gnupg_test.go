@@ -7,6 +7,7 @@ import (
 	"crypto/rsa"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"math/big"
 	"os"
 	"os/exec"
@@ -143,8 +144,9 @@ type oracle struct {
 	Signer  string
 }
 
-// gpgv returns gpgv's verdicts, in order. Its exit code is no verdict.
-func (g *gnupg) gpgv(ring, sig, data []byte) []oracle {
+// statuses returns gpgv's status lines, each by its words. Its exit code is no
+// verdict.
+func (g *gnupg) statuses(ring, sig, data []byte) [][]string {
 	g.t.Helper()
 	dir := g.t.TempDir()
 	for name, b := range map[string][]byte{"ring.gpg": ring, "sig": sig, "data": data} {
@@ -155,15 +157,56 @@ func (g *gnupg) gpgv(ring, sig, data []byte) []oracle {
 	cmd := exec.CommandContext(g.t.Context(), "gpgv", "--homedir", g.home, "--status-fd", "1",
 		"--keyring", filepath.Join(dir, "ring.gpg"), filepath.Join(dir, "sig"), filepath.Join(dir, "data"))
 	out, err := cmd.Output()
-	if err != nil && len(out) == 0 {
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
 		g.t.Fatalf("gpgv: %v", err)
 	}
-	var all []oracle
+	var all [][]string
 	for line := range strings.Lines(string(out)) {
-		f := strings.Fields(line)
-		if len(f) < 2 {
-			continue
+		if f := strings.Fields(line); len(f) > 1 {
+			all = append(all, f)
 		}
+	}
+	return all
+}
+
+// word returns the first status of gpgv that is about a signature.
+func (g *gnupg) word(ring, sig, data []byte) string {
+	g.t.Helper()
+	for _, f := range g.statuses(ring, sig, data) {
+		switch f[1] {
+		case "GOODSIG", "EXPKEYSIG", "REVKEYSIG", "EXPSIG", "BADSIG", "ERRSIG", "NODATA", "UNEXPECTED":
+			return f[1]
+		}
+	}
+	return ""
+}
+
+// sqv returns whether sqv accepts the signature, and what it says.
+func (g *gnupg) sqv(ring, sig, data []byte) (bool, string) {
+	g.t.Helper()
+	sqv, err := exec.LookPath("sqv")
+	if err != nil {
+		g.t.Fatal("sqv is missing: install sqv (make deps)")
+	}
+	dir := g.t.TempDir()
+	for name, b := range map[string][]byte{"ring": ring, "sig": sig, "data": data} {
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			g.t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(g.t.Context(), sqv, "--keyring", filepath.Join(dir, "ring"), filepath.Join(dir, "sig"), filepath.Join(dir, "data"))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	err = cmd.Run()
+	return err == nil, stderr.String()
+}
+
+// gpgv returns gpgv's verdicts, in order.
+func (g *gnupg) gpgv(ring, sig, data []byte) []oracle {
+	g.t.Helper()
+	var all []oracle
+	for _, f := range g.statuses(ring, sig, data) {
 		switch f[1] {
 		case "GOODSIG", "EXPKEYSIG", "REVKEYSIG", "EXPSIG":
 			all = append(all, oracle{Verdict: repo.Good})
@@ -181,4 +224,14 @@ func (g *gnupg) gpgv(ring, sig, data []byte) []oracle {
 		}
 	}
 	return all
+}
+
+// file writes a file and returns its path.
+func (g *gnupg) file(data []byte) string {
+	g.t.Helper()
+	path := filepath.Join(g.t.TempDir(), "file")
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		g.t.Fatal(err)
+	}
+	return path
 }

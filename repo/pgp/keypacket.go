@@ -10,7 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"math/big"
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -24,12 +24,14 @@ type pubKey struct {
 	algorithm   byte
 	created     time.Time
 	bits        int
+	curve       curve
 	fingerprint string // upper-case hexadecimal
 	id          string // key ID
 	body        []byte
-	// lib is the key for the library, nil when it cannot be used; why says why.
-	lib *packet.PublicKey
-	why error
+	// public is the key for the arithmetic, as crypto/rsa or go-crypto has it;
+	// nil when it cannot be used, and then why says why.
+	public any
+	why    error
 }
 
 // readKey reads a public key packet's body (RFC 9580 section 5.5.2). A key of
@@ -39,10 +41,13 @@ func readKey(body []byte) (*pubKey, error) {
 	if len(body) < 6 {
 		return nil, errors.New("key packet cut short")
 	}
-	k := &pubKey{version: int(body[0]), algorithm: body[5], created: unixTime(body[1:5]), body: body}
+	k := &pubKey{version: int(body[0]), algorithm: body[5], created: unixTime(body[1:5]), body: bytes.Clone(body)}
 	switch {
+	case k.version == 2 || k.version == 3:
+		return nil, fmt.Errorf("key packet of version %d, wanted 4 or 6: its fingerprint is an MD5, and no client of today takes it", k.version)
+	case k.version == 5:
+		return nil, errors.New("key packet of version 5 (LibrePGP), wanted 4 or 6: sqv and rpm do not read it")
 	case k.version != 4 && k.version != 6:
-		// Version 3 keys are identified by MD5, version 5 never became a standard.
 		return nil, fmt.Errorf("key packet of version %d, wanted 4 or 6", k.version)
 	case k.version == 4 && len(body) > 0xffff:
 		return nil, fmt.Errorf("version 4 key packet of %d bytes, more than 65535", len(body))
@@ -57,12 +62,34 @@ func readKey(body []byte) (*pubKey, error) {
 		k.fingerprint = fmt.Sprintf("%X", h.Sum(nil))
 	}
 	k.id = keyID(k.fingerprint)
+	k.curve = curveOf(k.algorithm, k.material())
+	k.bits = k.curve.bits
 	k.why = guard(k.load)
 	return k, nil
 }
 
-// load gives the key to the library, unless it is outside the bounds.
+// material returns what is specific to the algorithm. In version 6 its length
+// goes before it.
+func (k *pubKey) material() []byte {
+	if k.version == 6 {
+		return k.body[min(10, len(k.body)):]
+	}
+	return k.body[6:]
+}
+
+// load gives the key to the arithmetic, unless it is outside the bounds.
 func (k *pubKey) load() error {
+	numbers := k.material()
+	switch k.algorithm {
+	case algoRSA, algoRSAEncrypt, algoRSASign:
+		return k.loadRSA(numbers)
+	case algoDSA, algoElgamal:
+		p, _, err := mpi(numbers)
+		if err != nil {
+			return err
+		}
+		k.bits = new(big.Int).SetBytes(p).BitLen()
+	}
 	p, err := (&packet.OpaquePacket{Tag: tagPublicKey, Contents: k.body}).Parse()
 	if err != nil {
 		return err
@@ -71,13 +98,7 @@ func (k *pubKey) load() error {
 	if !ok {
 		return errors.New("not a public key")
 	}
-	k.bits = keyBits(lib)
-	switch pub := lib.PublicKey.(type) {
-	case *rsa.PublicKey:
-		if k.bits < minRSABits || k.bits > maxRSABits {
-			return fmt.Errorf("RSA key of %d bits, wanted %d to %d", k.bits, minRSABits, maxRSABits)
-		}
-	case *dsa.PublicKey:
+	if pub, ok := lib.PublicKey.(*dsa.PublicKey); ok {
 		if q := pub.Q.BitLen(); k.bits > maxDSABits || q > maxDSASubgroupBits {
 			return fmt.Errorf("DSA key of %d and %d bits, wanted %d and %d at most", k.bits, q, maxDSABits, maxDSASubgroupBits)
 		}
@@ -85,18 +106,46 @@ func (k *pubKey) load() error {
 			return errors.New("DSA key with a zero in it")
 		}
 	}
-	// The library hashes its own spelling of the key. Where that is not what
-	// stands here, the key has two fingerprints, and is refused.
-	var again bytes.Buffer
+	// The library has its own spelling of the key. Where that is not what
+	// stands here, other programs may know the key by another fingerprint.
+	var again, here bytes.Buffer
 	if err := lib.SerializeForHash(&again); err != nil {
 		return err
 	}
-	var here bytes.Buffer
 	k.feed(&here)
 	if !bytes.Equal(again.Bytes(), here.Bytes()) {
-		return errors.New("key packet with numbers not in their shortest form, or with a rest")
+		return errSpelling
 	}
-	k.lib = lib
+	k.public = lib.PublicKey
+	return nil
+}
+
+var errSpelling = errors.New("key packet with numbers not in their shortest form, or with a rest")
+
+// loadRSA reads an RSA key. The library refuses public exponents of more than
+// 24 bits, and real keys have them.
+func (k *pubKey) loadRSA(numbers []byte) error {
+	n, rest, err := mpi(numbers)
+	if err != nil {
+		return err
+	}
+	e, tail, err := mpi(rest)
+	if err != nil {
+		return err
+	}
+	pub := &rsa.PublicKey{N: new(big.Int).SetBytes(n)}
+	exponent := new(big.Int).SetBytes(e)
+	k.bits = pub.N.BitLen()
+	switch {
+	case k.bits != int(binary.BigEndian.Uint16(numbers)) || exponent.BitLen() != int(binary.BigEndian.Uint16(rest)) || len(tail) > 0:
+		return errSpelling
+	case k.bits < minRSABits || k.bits > maxRSABits:
+		return fmt.Errorf("RSA key of %d bits, wanted %d to %d", k.bits, minRSABits, maxRSABits)
+	case exponent.BitLen() > maxExponentBits:
+		return fmt.Errorf("RSA key with a public exponent of %d bits, wanted %d at most", exponent.BitLen(), maxExponentBits)
+	}
+	pub.E = int(exponent.Int64())
+	k.public = pub
 	return nil
 }
 
@@ -116,45 +165,27 @@ func (k *pubKey) feed(w io.Writer) {
 // fact returns what the key packet alone says.
 func (k *pubKey) fact() repo.Key {
 	return repo.Key{
-		Fingerprint: k.fingerprint, KeyID: k.id, Algorithm: algorithmName(k.algorithm), Bits: k.bits, Created: k.created,
+		Fingerprint: k.fingerprint, KeyID: k.id, Algorithm: algorithmName(k.algorithm), Bits: k.bits,
+		Curve: k.curve.name, Version: k.version, Created: k.created,
 	}
 }
 
-// keyBits returns the size of a key as GnuPG states it: the modulus, or the
-// size of the curve. It is 0 where size says nothing.
-func keyBits(lib *packet.PublicKey) int {
-	switch pub := lib.PublicKey.(type) {
-	case *rsa.PublicKey:
-		return pub.N.BitLen()
-	case *dsa.PublicKey:
-		return pub.P.BitLen()
-	}
-	if lib.PubKeyAlgo == packet.PubKeyAlgoElGamal {
-		n, err := lib.BitLength()
-		if err != nil {
-			return 0
+// cost returns what one verification with the key costs, in units of about 50
+// microseconds: RSA 2048 takes one.
+func (k *pubKey) cost() int {
+	switch k.algorithm {
+	case algoRSA, algoRSASign:
+		units := 1 + k.bits*k.bits/(2048*2048)
+		if pub, ok := k.public.(*rsa.PublicKey); ok && pub.E > 1<<17 {
+			units *= 3
 		}
-		return int(n)
+		return units
+	case algoDSA:
+		return 24 * (1 + k.bits*k.bits/(2048*2048))
+	case algoMLDSA65, algoMLDSA87, algoSLHDSA128s, algoSLHDSA128f, algoSLHDSA256s:
+		return 64
 	}
-	curve, err := lib.Curve()
-	if err != nil {
-		return 0
-	}
-	switch curve {
-	case packet.Curve25519:
-		return 255
-	case packet.Curve448:
-		return 448
-	case packet.CurveNistP256, packet.CurveSecP256k1, packet.CurveBrainpoolP256:
-		return 256
-	case packet.CurveNistP384, packet.CurveBrainpoolP384:
-		return 384
-	case packet.CurveNistP521:
-		return 521
-	case packet.CurveBrainpoolP512:
-		return 512
-	}
-	return 0
+	return 1 + k.curve.cost
 }
 
 // keyID returns the key ID of a fingerprint: of a version 6 one (64 digits)
@@ -167,11 +198,6 @@ func keyID(fingerprint string) string {
 		return fingerprint[:16]
 	}
 	return fingerprint[len(fingerprint)-16:]
-}
-
-// normalize returns a fingerprint as it is kept here.
-func normalize(fingerprint string) string {
-	return strings.ToUpper(strings.Join(strings.Fields(fingerprint), ""))
 }
 
 // write writes to a hash or a buffer, neither of which can fail.

@@ -2,6 +2,7 @@ package pgp_test
 
 import (
 	"bytes"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -19,6 +20,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/pgp"
+	"sigs.k8s.io/pkgverify/repo/pgp/policy"
 )
 
 // facts holds all keys against gpg --with-colons.
@@ -81,8 +83,8 @@ func facts(t *testing.T, f *fixture, ring []byte) {
 // colons reads gpg's machine listing (GnuPG doc/DETAILS).
 func colons(t *testing.T, listing string) []repo.Key {
 	t.Helper()
-	algorithms := map[string]string{"1": "RSA", "17": "DSA", "18": "ECDH", "19": "ECDSA", "22": "EdDSA"}
-	hashes := map[string]string{"2": "SHA1", "8": "SHA256", "10": "SHA512"}
+	algorithms := map[string]string{"1": "RSA", "2": "RSA", "3": "RSA", "16": "Elgamal", "17": "DSA", "18": "ECDH", "19": "ECDSA", "22": "EdDSA"}
+	hashes := map[string]string{"1": "MD5", "2": "SHA1", "3": "RIPEMD160", "8": "SHA256", "9": "SHA384", "10": "SHA512", "11": "SHA224"}
 	stamp := func(s string) time.Time {
 		if s == "" {
 			return time.Time{}
@@ -107,7 +109,7 @@ func colons(t *testing.T, listing string) []repo.Key {
 			}
 			k := repo.Key{
 				KeyID: f[4], Algorithm: algorithms[f[3]], Bits: bits, Created: stamp(f[5]), Expires: stamp(f[6]),
-				Revoked: f[1] == "r", CanSign: strings.Contains(f[11], "s"),
+				Curve: f[16], Version: 4, CanSign: strings.Contains(f[11], "s"),
 			}
 			if f[0] == "pub" {
 				keys = append(keys, k)
@@ -125,6 +127,16 @@ func colons(t *testing.T, listing string) []repo.Key {
 			if f[4] == keys[len(keys)-1].KeyID && (class == "13" || class == "18" || class == "1f") && !made.Before(newest) {
 				newest = made
 				last.SelfSignatureHash = hashes[f[15]]
+			}
+		case "rev":
+			// Class 20 is over a key, 28 over a subkey. Field 11 may go on with the
+			// reason's number.
+			if class := f[10][:2]; (class == "20" || class == "28") && f[4] == keys[len(keys)-1].KeyID && !last.Revoked {
+				last.Revoked, last.RevokedAt = true, stamp(f[5])
+				last.RevocationReason = "none"
+				if i := strings.Index(f[10], ","); i >= 0 {
+					last.RevocationReason = map[string]string{"00": "none", "01": "superseded", "02": "compromised", "03": "retired"}[f[10][i+1:i+3]]
+				}
 			}
 		case "uid":
 			last = &keys[len(keys)-1]
@@ -162,7 +174,7 @@ func TestTooManySelfSignatures(t *testing.T) {
 	ring := concat(bin[:key], repeat(bin[key:key+self], 4097))
 	_, err := pgp.ReadKeyring(ring)
 	var fe *repo.FormatError
-	if !errors.As(err, &fe) || !strings.Contains(err.Error(), "more than 4096 self-signatures") {
+	if !errors.As(err, &fe) || !strings.Contains(err.Error(), "more than 4096 self-signatures over one key or user ID") {
 		t.Errorf("got %v", err)
 	}
 	k, err := pgp.ReadKeyring(ring[:key+2*self])
@@ -194,7 +206,7 @@ func TestVersion6(t *testing.T) {
 	key := k.Keys()[0]
 	want := repo.Key{
 		Fingerprint: fmt.Sprintf("%X", entity.PrimaryKey.Fingerprint), KeyID: entity.PrimaryKey.KeyIdString(),
-		UserIDs: []string{"name <name@example.org>"}, Algorithm: "Ed25519", Bits: 255,
+		UserIDs: []string{"name <name@example.org>"}, Algorithm: "Ed25519", Bits: 255, Curve: "ed25519", Version: 6,
 		Created: entity.PrimaryKey.CreationTime.UTC(), Expires: entity.PrimaryKey.CreationTime.UTC().Add(24 * time.Hour),
 		CanSign: true, SelfSignatureHash: key.SelfSignatureHash, Subkeys: key.Subkeys,
 	}
@@ -206,6 +218,52 @@ func TestVersion6(t *testing.T) {
 		if got.Verdict != verdict || got.Version != 6 || got.KeyID != want.KeyID || got.Fingerprint != want.Fingerprint {
 			t.Errorf("%q: got %+v, want %s", data, got, verdict)
 		}
+	}
+}
+
+// Algorithms that GnuPG 2.2 does not know, by the library that made the keys.
+func TestNewAlgorithms(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name   string
+		config packet.Config
+		class  string
+		curve  string
+	}{
+		{"version 4, Ed25519", packet.Config{Algorithm: packet.PubKeyAlgoEd25519}, "Ed25519", "ed25519"},
+		{"version 4, Ed448", packet.Config{Algorithm: packet.PubKeyAlgoEd448}, "Ed448", "ed448"},
+		{"version 6, Ed448", packet.Config{V6Keys: true, Algorithm: packet.PubKeyAlgoEd448}, "Ed448", "ed448"},
+		{"version 6, RSA", packet.Config{V6Keys: true, Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048}, "RSA2048", ""},
+		{"version 6, ECDSA", packet.Config{V6Keys: true, Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveNistP521, DefaultHash: crypto.SHA512}, "nistp521", "nistp521"},
+		{"version 4, EdDSA over Ed448", packet.Config{Algorithm: packet.PubKeyAlgoEdDSA, Curve: packet.Curve448, DefaultHash: crypto.SHA512}, "ed448", "ed448"},
+		{"version 4, Brainpool 384", packet.Config{Algorithm: packet.PubKeyAlgoECDSA, Curve: packet.CurveBrainpoolP384, DefaultHash: crypto.SHA512}, "brainpoolP384r1", "brainpoolP384r1"},
+		{"version 6, ML-DSA", packet.Config{V6Keys: true, Algorithm: packet.PubKeyAlgoMldsa65Ed25519}, "ML-DSA-65+Ed25519", ""},
+		{"version 6, SLH-DSA", packet.Config{V6Keys: true, Algorithm: packet.PubKeyAlgoSlhdsaShake128f}, "SLH-DSA-SHAKE-128f", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			entity, err := openpgp.NewEntity("name", "", "name@example.org", &tt.config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var ring, sig bytes.Buffer
+			if err := entity.Serialize(&ring); err != nil {
+				t.Fatal(err)
+			}
+			if err := openpgp.DetachSign(&sig, entity, strings.NewReader("data"), &tt.config); err != nil {
+				t.Fatal(err)
+			}
+			got := verdicts(t, ring.Bytes(), sig.Bytes(), []byte("data"))[0]
+			if got.Verdict != repo.Good || got.AtSigning != repo.KeyValid || got.KeyCurve != tt.curve || policy.KeyClass(got) != tt.class {
+				t.Errorf("got %+v of class %s", got, policy.KeyClass(got))
+			}
+			if bad := verdicts(t, ring.Bytes(), sig.Bytes(), []byte("Data"))[0]; bad.Verdict != repo.Bad {
+				t.Errorf("other data: got %+v", bad)
+			}
+			if bad := verdicts(t, ring.Bytes(), flip(sig.Bytes()), []byte("data"))[0]; bad.Verdict != repo.Bad {
+				t.Errorf("changed signature: got %+v", bad)
+			}
+		})
 	}
 }
 
@@ -231,7 +289,7 @@ func TestProjectKey(t *testing.T) {
 		want := []repo.Key{{
 			Fingerprint: fpr, KeyID: "234654DA9A296436",
 			UserIDs:   []string{"isv:kubernetes OBS Project <isv:kubernetes@build.opensuse.org>"},
-			Algorithm: "RSA", Bits: 2048, Created: time.Unix(1661444471, 0).UTC(), Expires: tt.expires,
+			Algorithm: "RSA", Bits: 2048, Version: 4, Created: time.Unix(1661444471, 0).UTC(), Expires: tt.expires,
 			CanSign: true, SelfSignatureHash: "SHA256",
 		}}
 		if d := cmp.Diff(want, k.Keys()); d != "" {
@@ -268,7 +326,7 @@ func TestMalformed(t *testing.T) {
 	}{
 		{"empty ring", true, nil, "neither binary OpenPGP nor armor"},
 		{"html", true, []byte("<html>not found</html>"), "neither binary OpenPGP nor armor"},
-		{"ring too large", true, make([]byte, 4<<20+1), "more than 4194304"},
+		{"ring too large", true, make([]byte, 6<<20+1), "more than 6291456"},
 		{"signature for a ring", true, signature, "wanted a public key packet, got type 2"},
 		{"secret key", true, []byte{0x94, 1, 0}, "a secret key"},
 		{"version 3 key", true, []byte{0x98, 8, 3, 0, 0, 0, 0, 0, 0, 1}, "key packet of version 3"},
@@ -276,10 +334,11 @@ func TestMalformed(t *testing.T) {
 		{"huge packet", true, []byte{0xc6, 0xff, 0xff, 0xff, 0xff, 0xff}, "packet of 4294967295 bytes, more than 1048576"},
 		{"partial length", true, []byte{0xc6, 0xe1, 0, 0}, "partial"},
 		{"indeterminate length", true, []byte{0x9b, 0, 0}, "without a length"},
-		{"too many packets", true, repeat([]byte{0xca, 0}, 16385), "more than 16384 packets"},
+		{"too many keys", true, repeat([]byte{0xc6, 0}, 16385), "more than 16384 keys"},
 		{"empty signature", false, nil, "neither binary OpenPGP nor armor"},
-		{"key for a signature", false, key, "wanted PGP SIGNATURE"},
-		{"no signature", false, []byte{0xca, 0}, "no signature packet"},
+		{"key for a signature", false, key, "wanted a signature packet, got type 6"},
+		{"no signature", false, []byte("\xca\x03PGP"), "no signature packet"},
+		{"broken marker", false, []byte{0xca, 0}, "wanted a signature packet, got type 10"},
 		{"literal data", false, []byte{0xcb, 0}, "wanted a signature packet, got type 11"},
 		{"too many signatures", false, repeat(signature, 17), "more than 16 signatures"},
 		{"bad base64", false, []byte("-----BEGIN PGP SIGNATURE-----\n\n!!!!\n-----END PGP SIGNATURE-----\n"), "bad armor"},

@@ -3,6 +3,7 @@ package pgp
 import (
 	"crypto"
 	// Hashes register themselves for crypto.Hash.New.
+	_ "crypto/md5"
 	_ "crypto/sha1"
 	_ "crypto/sha256"
 	_ "crypto/sha3"
@@ -35,10 +36,13 @@ func hashName(id byte) string {
 	return "hash " + strconv.Itoa(int(id))
 }
 
-// hashOf returns the hash function, or 0 for one that is not judged here: MD5
-// and RIPEMD160 no client accepts any more.
+// hashOf returns the hash function, or 0 for one that is not judged here, such
+// as RIPEMD160. MD5 and SHA-1 are: that they prove little is for a policy to
+// say.
 func hashOf(id byte) crypto.Hash {
 	switch id {
+	case 1:
+		return crypto.MD5
 	case 2:
 		return crypto.SHA1
 	case 8:
@@ -120,6 +124,27 @@ func algorithmName(id byte) string {
 		return "ML-KEM-1024+X448"
 	}
 	return "algorithm " + strconv.Itoa(int(id))
+}
+
+// saltSize is the length of the salt of a version 6 signature (RFC 9580
+// section 9.5), -1 for a hash that such a one may not use.
+func saltSize(hash byte) int {
+	switch hash {
+	case 8, 11, 12:
+		return 16
+	case 9:
+		return 24
+	case 10, 14:
+		return 32
+	}
+	return -1
+}
+
+// sameAlgorithm reports whether a key of algorithm k makes signatures that say
+// s. RSA has an old number of its own for keys that only sign.
+func sameAlgorithm(k, s byte) bool {
+	isRSA := func(id byte) bool { return id == algoRSA || id == algoRSASign }
+	return k == s || isRSA(k) && isRSA(s)
 }
 
 // signs reports whether keys of this algorithm can sign at all.

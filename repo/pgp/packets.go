@@ -1,14 +1,8 @@
 package pgp
 
 import (
-	"bufio"
-	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
-	"io"
-
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
 
 	"sigs.k8s.io/pkgverify/repo"
 )
@@ -25,8 +19,10 @@ const (
 	tagPublicSubkey  = 14
 	tagUserAttribute = 17
 	tagPadding       = 21
-	// firstNonCritical is the first packet type that a reader may always skip.
+	// firstNonCritical is the first packet type that a reader may always skip,
+	// firstPrivate the first of those for private use.
 	firstNonCritical = 40
+	firstPrivate     = 60
 )
 
 // rawPacket is a packet as it stands: its type and its body.
@@ -39,21 +35,19 @@ type rawPacket struct {
 // where names the place of p for an error.
 func (p rawPacket) where() string { return fmt.Sprintf("offset %d", p.offset) }
 
-// split returns the packets of data, which is binary.
-func split(data []byte, most int) ([]rawPacket, error) {
-	var all []rawPacket
+// each calls f with the packets of data, which is binary, until one fails.
+func each(data []byte, f func(rawPacket) error) error {
 	for off := 0; off < len(data); {
-		if len(all) == most {
-			return nil, malformed(off, "more than %d packets", most)
-		}
 		p, next, err := nextPacket(data, off)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		all = append(all, p)
+		if err := f(p); err != nil {
+			return err
+		}
 		off = next
 	}
-	return all, nil
+	return nil
 }
 
 // nextPacket reads the packet whose header is at off (RFC 9580 section 4.2).
@@ -113,52 +107,6 @@ func newLength(b []byte) (n uint32, size int, ok bool) {
 		return binary.BigEndian.Uint32(b[1:]), 5, true
 	}
 	return 0, 0, false
-}
-
-// Armor block types (RFC 9580 section 6.2.1).
-const (
-	blockKey       = "PGP PUBLIC KEY BLOCK"
-	blockSignature = "PGP SIGNATURE"
-)
-
-// dearmor returns the binary form of data, which is binary or one or several
-// armored blocks of the wanted type. Text between blocks is passed over: key
-// files carry comments there. The checksum is not checked, as RFC 9580 section
-// 6.1 asks: the signatures inside are the check.
-func dearmor(data []byte, blockType string, most int) ([]byte, error) {
-	if len(data) > most {
-		return nil, &repo.FormatError{Text: fmt.Sprintf("%d bytes, more than %d", len(data), most)}
-	}
-	if len(data) > 0 && data[0]&0x80 != 0 {
-		return data, nil
-	}
-	// One buffered reader for all blocks: the decoder would make its own
-	// otherwise and swallow the beginning of the next.
-	r := bufio.NewReaderSize(bytes.NewReader(data), 4096)
-	var out []byte
-	for n := 0; ; n++ {
-		block, err := armor.Decode(r)
-		if errors.Is(err, io.EOF) {
-			if n == 0 {
-				return nil, &repo.FormatError{Text: "neither binary OpenPGP nor armor: no -----BEGIN " + blockType + "----- in it"}
-			}
-			return out, nil
-		}
-		where := fmt.Sprintf("armored block %d", n+1)
-		switch {
-		case err != nil:
-			return nil, &repo.FormatError{Where: where, Text: "bad armor", Err: err}
-		case block.Type != blockType:
-			return nil, &repo.FormatError{Where: where, Text: fmt.Sprintf("wanted %s, got %.40q", blockType, block.Type)}
-		case n == maxBlocks:
-			return nil, &repo.FormatError{Where: where, Text: fmt.Sprintf("more than %d blocks", maxBlocks)}
-		}
-		body, err := io.ReadAll(block.Body)
-		if err != nil {
-			return nil, &repo.FormatError{Where: where, Text: "bad armor", Err: err}
-		}
-		out = append(out, body...)
-	}
 }
 
 // malformed returns a format error at an offset of the binary form.

@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/pkgverify/repo"
@@ -35,20 +34,25 @@ type sigPacket struct {
 	hash      byte
 	created   time.Time
 	lifetime  time.Duration // of the signature; 0: no end
-	// keyID and fingerprint name the issuer in upper-case hexadecimal; each
-	// may be empty.
+	// keyID and fingerprint name the issuer, in upper-case hexadecimal; each
+	// may be empty. The key ID may stand where anyone can write it.
 	keyID, fingerprint string
+	keyIDHashed        bool
+	// critical says which subpacket that must be understood is not; "" for
+	// none.
+	critical string
 	// Facts of a self-signature, hashed subpackets only.
 	keyLifetime time.Duration // 0: no end
 	hasLifetime bool          // the subpacket is there
 	flags       byte
 	hasFlags    bool
-	embedded    []byte // body of the embedded signature
-	// values is what follows the left 16 bits in a version 3 packet.
-	values []byte
-	// trailer is the hashed part of a version 3 packet.
-	trailer [5]byte
-	body    []byte
+	reason      byte // of a revocation
+	hasReason   bool
+	revokers    []string // fingerprints of designated revokers
+	embedded    []byte   // body of the embedded signature
+	// What the arithmetic needs: the part that is hashed after the content, the
+	// salt that goes before it, and the numbers.
+	trailer, salt, values []byte
 }
 
 var errShort = errors.New("signature packet cut short")
@@ -56,16 +60,18 @@ var errShort = errors.New("signature packet cut short")
 // readSignature reads a signature packet's body. The packet that it returns
 // beside an error holds what could be read.
 func readSignature(body []byte) (*sigPacket, error) {
-	s := &sigPacket{body: body}
+	s := &sigPacket{}
 	if len(body) == 0 {
 		return s, errShort
 	}
 	s.version = int(body[0])
 	switch s.version {
-	case 3:
+	case 2, 3: // the same but for the number
 		return s, s.readV3(body)
 	case 4, 6:
 		return s, s.readV4(body)
+	case 5:
+		return s, errors.New("signature packet of version 5 (LibrePGP), which sqv and rpm do not read")
 	}
 	return s, fmt.Errorf("signature packet of version %d", s.version)
 }
@@ -76,9 +82,9 @@ func (s *sigPacket) readV3(b []byte) error {
 		return errShort
 	}
 	if b[1] != 5 {
-		return fmt.Errorf("version 3 signature with %d hashed octets, wanted 5", b[1])
+		return fmt.Errorf("version %d signature with %d hashed octets, wanted 5", b[0], b[1])
 	}
-	copy(s.trailer[:], b[2:7])
+	s.trailer = b[2:7]
 	s.kind = b[2]
 	s.created = unixTime(b[3:7])
 	s.keyID = fmt.Sprintf("%X", b[7:15])
@@ -88,13 +94,13 @@ func (s *sigPacket) readV3(b []byte) error {
 }
 
 // readV4 reads a version 4 or 6 packet (RFC 9580 section 5.2.3). They differ
-// in the width of the counts.
-func (s *sigPacket) readV4(b []byte) error {
-	if len(b) < 4 {
+// in the width of the counts and in the salt.
+func (s *sigPacket) readV4(body []byte) error {
+	if len(body) < 4 {
 		return errShort
 	}
-	s.kind, s.algorithm, s.hash = b[1], b[2], b[3]
-	b = b[4:]
+	s.kind, s.algorithm, s.hash = body[1], body[2], body[3]
+	b := body[4:]
 	for _, hashed := range []bool{true, false} {
 		width := 2
 		if s.version == 6 {
@@ -115,91 +121,25 @@ func (s *sigPacket) readV4(b []byte) error {
 			return err
 		}
 		b = b[n:]
+		if hashed {
+			s.trailer = body[:len(body)-len(b)]
+		}
 	}
 	if s.created.IsZero() {
-		return errors.New("signature without a creation time")
+		return errors.New("signature without a creation time that it covers")
 	}
-	return nil
-}
-
-// readSubpackets reads one of the two areas. Of the unhashed area, which
-// anyone can write, only the issuer and the embedded signature are taken: the
-// first is a hint and the second carries its own proof.
-func (s *sigPacket) readSubpackets(area []byte, hashed bool) error {
-	for n := 0; len(area) > 0; n++ {
-		length, size, ok := subpacketLength(area)
-		switch {
-		case n == maxSubpackets:
-			return fmt.Errorf("more than %d subpackets", maxSubpackets)
-		case !ok, length == 0, uint64(length) > uint64(len(area)-size):
-			return errors.New("signature subpacket cut short")
-		}
-		sub := area[size : size+int(length)]
-		area = area[size+int(length):]
-		if err := s.readSubpacket(sub[0]&0x7f, sub[1:], hashed); err != nil {
-			return err
-		}
+	if len(b) < 2 {
+		return errShort
 	}
-	return nil
-}
-
-// subpacketLength reads a subpacket's length, whose two-octet form reaches
-// further than a packet's, as there are no partial ones.
-func subpacketLength(b []byte) (n uint32, size int, ok bool) {
-	if b[0] >= 224 && b[0] < 255 {
-		if len(b) < 2 {
-			return 0, 0, false
+	s.values = b[2:]
+	if s.version == 6 {
+		if len(s.values) == 0 || len(s.values) < 1+int(s.values[0]) {
+			return errShort
 		}
-		return uint32(b[0]-192)<<8 + uint32(b[1]) + 192, 2, true
-	}
-	return newLength(b)
-}
-
-// readSubpacket takes what matters here. When a subpacket is repeated the last
-// one holds (RFC 9580 section 5.2.3.9); of issuers a hashed one goes first.
-func (s *sigPacket) readSubpacket(kind byte, b []byte, hashed bool) error {
-	wrong := fmt.Errorf("signature subpacket %d of %d bytes", kind, len(b))
-	switch kind {
-	case 16: // issuer key ID
-		if len(b) != 8 {
-			return wrong
-		}
-		if hashed || s.keyID == "" {
-			s.keyID = fmt.Sprintf("%X", b)
-		}
-		return nil
-	case 33: // issuer fingerprint, after its key version
-		if len(b) != 21 && len(b) != 33 {
-			return wrong
-		}
-		if hashed || s.fingerprint == "" {
-			s.fingerprint = fmt.Sprintf("%X", b[1:])
-		}
-		return nil
-	case 32: // embedded signature
-		s.embedded = b
-		return nil
-	}
-	if !hashed {
-		return nil
-	}
-	switch kind {
-	case 2, 3, 9:
-		if len(b) != 4 {
-			return wrong
-		}
-	}
-	switch kind {
-	case 2: // signature creation time
-		s.created = unixTime(b)
-	case 3: // signature expiration time
-		s.lifetime = seconds(b)
-	case 9: // key expiration time
-		s.keyLifetime, s.hasLifetime = seconds(b), true
-	case 27: // key flags
-		s.hasFlags, s.flags = true, 0
-		if len(b) > 0 {
-			s.flags = b[0]
+		size := int(s.values[0])
+		s.salt, s.values = s.values[1:1+size], s.values[1+size:]
+		if want := saltSize(s.hash); size != want {
+			return fmt.Errorf("salt of %d octets for %s, wanted %d", size, hashName(s.hash), want)
 		}
 	}
 	return nil
@@ -207,36 +147,37 @@ func (s *sigPacket) readSubpacket(kind byte, b []byte, hashed bool) error {
 
 // fact returns what the packet says of itself.
 func (s *sigPacket) fact(over string) repo.Signature {
-	f := repo.Signature{
-		Over: over, Version: s.version, KeyID: s.issuerID(), Fingerprint: s.fingerprint, Created: s.created,
-	}
+	f := repo.Signature{Over: over, Version: s.version, KeyID: s.issuerID(), Fingerprint: s.fingerprint, Created: s.created, Expires: s.expires()}
 	if s.hash != 0 {
 		f.Hash = hashName(s.hash)
 	}
 	if s.algorithm != 0 {
 		f.KeyAlgorithm = algorithmName(s.algorithm)
 	}
-	if s.lifetime > 0 {
-		f.Expires = s.created.Add(s.lifetime)
-	}
 	return f
+}
+
+// expires returns when the signature ends, zero for never.
+func (s *sigPacket) expires() time.Time {
+	if s.lifetime == 0 {
+		return time.Time{}
+	}
+	return s.created.Add(s.lifetime)
 }
 
 // issuerID returns the issuer's key ID, from the fingerprint if need be.
 func (s *sigPacket) issuerID() string {
-	if s.keyID != "" || s.fingerprint == "" {
-		return s.keyID
+	if s.keyID == "" {
+		return keyID(s.fingerprint)
 	}
-	return keyID(s.fingerprint)
+	return s.keyID
 }
 
-// by reports whether the packet names k as its issuer. All that it names must
-// agree: clients differ in which of two names they follow.
-func (s *sigPacket) by(k *pubKey) bool {
-	if s.keyID == "" && s.fingerprint == "" {
-		return false
-	}
-	return (s.keyID == "" || s.keyID == k.id) && (s.fingerprint == "" || strings.EqualFold(s.fingerprint, k.fingerprint))
+// names reports whether the packet names k as its issuer, in either way. Names
+// are hints: the mathematics decides. Like GnuPG this goes on with the key ID
+// where the fingerprint leads nowhere.
+func (s *sigPacket) names(k *pubKey) bool {
+	return s.keyID == k.id || s.fingerprint == k.fingerprint
 }
 
 func unixTime(b []byte) time.Time { return time.Unix(int64(binary.BigEndian.Uint32(b)), 0).UTC() }

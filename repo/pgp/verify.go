@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"time"
 
 	"sigs.k8s.io/pkgverify/repo"
 )
@@ -11,12 +13,14 @@ import (
 // Verification verifies signatures over the bytes written to it. It is for one
 // goroutine.
 type Verification struct {
-	all []*judgement
+	all    []*judgement
+	faults []repo.Problem
 }
 
 // judgement is one signature on its way to a verdict.
 type judgement struct {
 	fact repo.Signature
+	now  time.Time
 	// hashing is nil when the verdict is there already.
 	hashing *hashing
 	into    io.Writer // hashing's hash, behind the text filter if need be
@@ -25,32 +29,35 @@ type judgement struct {
 
 // Start begins to verify the signatures in sig over the bytes then written.
 // sig is armored or binary and holds one or several signature packets. over
-// names the signed bytes in the verdicts ([repo.Signature.Over]).
+// names the signed bytes in the verdicts ([repo.Signature.Over]). The present
+// time is the clock's, or that of [Keyring.At].
 //
 // A [repo.FormatError] is returned when sig is not a detached signature or
-// goes past a bound. A packet that cannot be judged is no error: it gets its
-// own verdict, [repo.Unsupported].
+// goes past a bound. It then holds something else that gpgv or sqv refuses:
+// both read nothing but signatures, and some of their versions a compressed
+// or private packet among them. A packet that cannot be judged is no error: it
+// gets its own verdict, [repo.Unsupported].
 func (k *Keyring) Start(over string, sig []byte) (*Verification, error) {
-	bin, err := dearmor(sig, blockSignature, maxSignatureFile)
+	bin, faults, err := dearmor(sig, blockSignature, maxSignatureFile)
 	if err != nil {
 		return nil, err
 	}
-	// As many packets again may be there that are passed over.
-	packets, err := split(bin, 2*maxSignatures)
-	if err != nil {
-		return nil, err
-	}
-	v := &Verification{}
-	for _, p := range packets {
+	v := &Verification{faults: faults}
+	now := k.time()
+	err = each(bin, func(p rawPacket) error {
 		switch {
-		case p.tag == tagMarker, p.tag == tagTrust, p.tag == tagPadding, p.tag >= firstNonCritical:
-			continue
+		case p.tag == tagMarker && string(p.body) == "PGP":
+			return nil // RFC 9580 section 5.8
 		case p.tag != tagSignature:
-			return nil, malformed(p.offset, "wanted a signature packet, got type %d", p.tag)
+			return malformed(p.offset, "wanted a signature packet, got type %d", p.tag)
 		case len(v.all) == maxSignatures:
-			return nil, malformed(p.offset, "more than %d signatures", maxSignatures)
+			return malformed(p.offset, "more than %d signatures", maxSignatures)
 		}
-		v.all = append(v.all, k.judge(over, p.body))
+		v.all = append(v.all, k.judge(over, p.body, now))
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	if len(v.all) == 0 {
 		return nil, &repo.FormatError{Text: "no signature packet"}
@@ -58,10 +65,14 @@ func (k *Keyring) Start(over string, sig []byte) (*Verification, error) {
 	return v, nil
 }
 
+// Faults returns what some clients refuse in the signature file itself, apart
+// from the signatures.
+func (v *Verification) Faults() []repo.Problem { return slices.Clone(v.faults) }
+
 // judge reads one packet, and decides what can be decided without the content.
-func (k *Keyring) judge(over string, body []byte) *judgement {
+func (k *Keyring) judge(over string, body []byte, now time.Time) *judgement {
 	s, err := readSignature(body)
-	j := &judgement{fact: s.fact(over)}
+	j := &judgement{fact: s.fact(over), now: now}
 	if err != nil {
 		return j.decide(repo.Unsupported, "%v", err)
 	}
@@ -69,25 +80,23 @@ func (k *Keyring) judge(over string, body []byte) *judgement {
 		return j.decide(repo.Unsupported, "signature of type %#02x, which is not over a document", s.kind)
 	}
 	named := k.signers(s)
-	if len(named) > 0 {
-		j.fact.Fingerprint = named[0].key.fingerprint
-	}
-	var unbound string
+	var refused string
 	for _, n := range named {
-		if n.bound {
+		ok, why := n.may(now)
+		if ok {
 			j.signers = append(j.signers, n)
-		} else {
-			unbound = fmt.Sprintf("subkey %s of %s is not bound to sign", n.key.fingerprint, n.primary)
+		} else if refused == "" {
+			refused = why
 		}
 	}
 	switch {
 	case len(j.signers) > 0:
-	case unbound != "":
-		return j.decide(repo.UnknownKey, "%s", unbound)
+		j.by(j.signers[0])
+	case len(named) > 0:
+		j.by(named[0])
+		return j.decide(repo.UnknownKey, "%s", refused)
 	case s.issuerID() == "":
 		return j.decide(repo.UnknownKey, "the signature names no key")
-	case s.fingerprint != "" && s.keyID != "" && keyID(s.fingerprint) != s.keyID:
-		return j.decide(repo.UnknownKey, "the signature names two keys: %s and %s", s.fingerprint, s.keyID)
 	default:
 		return j.decide(repo.UnknownKey, "no key %s in the ring", s.issuerID())
 	}
@@ -99,6 +108,23 @@ func (k *Keyring) judge(over string, body []byte) *judgement {
 		j.into = &textFilter{to: j.hashing.hash}
 	}
 	return j
+}
+
+// by adds the facts of the key that made the signature, or claims to.
+func (j *judgement) by(s signer) {
+	f := &j.fact
+	key := s.key()
+	f.Fingerprint = key.fingerprint
+	f.KeyCurve, f.KeyBits = key.curve.name, 0
+	if f.KeyCurve == "" {
+		f.KeyBits = key.bits
+	}
+	f.SelfSignatureHash = s.cert.primary.hash(j.now)
+	f.BindingHash = ""
+	if s.sub != nil {
+		f.BindingHash = s.sub.hash(j.now)
+	}
+	f.AtSigning, f.Now = s.cert.state(s.sub, f.Created), s.cert.state(s.sub, j.now)
 }
 
 // decide sets a verdict that needs no content.
@@ -130,26 +156,23 @@ func (v *Verification) Signatures() []repo.Signature {
 
 // verdict asks the keys that the signature names. Several can share a key ID.
 func (j *judgement) verdict() repo.Signature {
-	f := j.fact
 	if j.hashing == nil {
-		return f
+		return j.fact
 	}
-	unsupported := 0
+	j.fact.Verdict = repo.Unsupported
 	for _, s := range j.signers {
-		err := j.hashing.verify(s.key)
-		if err == nil {
+		err := j.hashing.verify(s.key())
+		switch {
+		case err == nil:
+			j.by(s)
+			f := j.fact
 			f.Verdict, f.Detail = repo.Good, ""
-			f.Fingerprint, f.Signer = s.key.fingerprint, s.primary
+			f.Signer, f.SignerKey = s.cert.primary.key.fingerprint, s.key().fingerprint
 			return f
+		case !errors.Is(err, errUnsupported):
+			j.fact.Verdict = repo.Bad
 		}
-		if errors.Is(err, errUnsupported) {
-			unsupported++
-		}
-		f.Detail = err.Error()
+		j.fact.Detail = err.Error()
 	}
-	f.Verdict = repo.Bad
-	if unsupported == len(j.signers) {
-		f.Verdict = repo.Unsupported
-	}
-	return f
+	return j.fact
 }
