@@ -43,6 +43,8 @@ type File struct {
 	// Cached says that the bytes were not all fetched in this run: an earlier
 	// one fetched and verified them.
 	Cached bool `json:"cached,omitempty"`
+	// Refusals are what some clients refuse in a file that can be read.
+	Refusals []Problem `json:"refusals,omitempty"`
 	// Problem is nil when the file was read whole.
 	Problem *Problem `json:"problem,omitempty"`
 }

@@ -145,6 +145,7 @@ func (g *gatherer) crawl(ctx context.Context, e *verify.Expectation, depth crawl
 	opts := crawl.Options{
 		Keyring:  g.keyring,
 		KeyFiles: e.KeyFiles,
+		Now:      e.Now,
 		Parallel: g.opts.Parallel,
 		Policy:   g.opts.Policy,
 		Settle:   g.opts.Settle,

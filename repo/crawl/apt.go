@@ -44,11 +44,7 @@ func (c *crawler) apt(ctx context.Context) {
 		facts.Detached = release
 	}
 	if facts.Release.OK() && facts.ReleaseGPG.OK() {
-		var problem *repo.Problem
-		facts.DetachedSignatures, problem = c.signatures("Release", gpg, detached)
-		if problem != nil {
-			facts.ReleaseGPG.Problem = problem
-		}
+		facts.DetachedSignatures = c.signatures(&facts.ReleaseGPG, "Release", gpg, detached)
 	}
 	switch {
 	case facts.Inline != nil:
@@ -69,17 +65,16 @@ func (c *crawler) inRelease(data []byte) {
 		facts.InRelease.Problem = malformed(err)
 		return
 	}
-	var problem *repo.Problem
-	facts.InlineSignatures, problem = c.signatures("InRelease", signed.Signatures, signed.Text)
-	if problem == nil {
-		var release *repo.Release
-		if release, err = apt.ParseRelease(bytes.NewReader(signed.Plain), facts.InRelease.Path); err == nil {
-			facts.Inline = release
-			return
-		}
-		problem = malformed(err)
+	facts.InlineSignatures = c.signatures(&facts.InRelease, "InRelease", signed.Signatures, signed.Text)
+	if !facts.InRelease.OK() {
+		return
 	}
-	facts.InRelease.Problem = problem
+	release, err := apt.ParseRelease(bytes.NewReader(signed.Plain), facts.InRelease.Path)
+	if err != nil {
+		facts.InRelease.Problem = malformed(err)
+		return
+	}
+	facts.Inline = release
 }
 
 // aptList is one list in all the compressions that the release names.

@@ -80,6 +80,8 @@ type Options struct {
 	Arches []string
 	// Sources reads the lists of source packages of such a repository.
 	Sources bool
+	// Now is the time at which keys are in force or not; the clock's when zero.
+	Now time.Time
 	// KeyFiles are paths of the signing key below the root.
 	KeyFiles []string
 	// Parallel bounds the files read at once; 4 when zero.
@@ -124,6 +126,9 @@ func Crawl(ctx context.Context, src fetch.Source, target repo.Target, opts Optio
 		opts.Parallel = 4
 	}
 	started := time.Now()
+	if opts.Now.IsZero() {
+		opts.Now = started
+	}
 	var restarts []repo.Restart
 	var earlier []repo.Package
 	tools := &shared{hashes: hashes.NewSet()}

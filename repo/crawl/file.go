@@ -163,13 +163,13 @@ func (c *crawler) keys(ctx context.Context) {
 			if err != nil {
 				key.Problem = malformed(err)
 			} else {
-				key.Keys = ring.Keys()
+				key.Keys, key.Faults = ring.Keys(), ring.Faults()
 				rings = append(rings, ring)
 			}
 		}
 		c.out.Keys = append(c.out.Keys, key)
 	}
-	c.ring = pgp.Merge(rings...)
+	c.ring = pgp.Merge(rings...).At(c.opts.Now)
 	c.ringID = ringID(c.ring.Keys())
 }
 
@@ -180,14 +180,18 @@ func (c *crawler) noKeys(why string) {
 	}
 }
 
-// signatures gives the verdicts on a signature file over the signed bytes.
-func (c *crawler) signatures(over string, sig, signed []byte) ([]repo.Signature, *repo.Problem) {
+// signatures gives the verdicts on the signatures that holder has over the
+// signed bytes. What is wrong with the signatures themselves is a fact of
+// holder.
+func (c *crawler) signatures(holder *repo.File, over string, sig, signed []byte) []repo.Signature {
 	v, err := c.ring.Start(over, sig)
+	if err == nil {
+		_, err = v.Write(signed)
+	}
 	if err != nil {
-		return nil, malformed(err)
+		holder.Problem = malformed(err)
+		return nil
 	}
-	if _, err := v.Write(signed); err != nil {
-		return nil, malformed(err)
-	}
-	return v.Signatures(), nil
+	holder.Refusals = v.Faults()
+	return v.Signatures()
 }

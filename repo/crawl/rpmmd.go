@@ -38,11 +38,7 @@ func (c *crawler) rpmmd(ctx context.Context) {
 	}
 	facts.Repomd = parsed
 	if facts.SignatureFile.OK() {
-		var problem *repo.Problem
-		facts.Signatures, problem = c.signatures("repomd.xml", asc, repomd)
-		if problem != nil {
-			facts.SignatureFile.Problem = problem
-		}
+		facts.Signatures = c.signatures(&facts.SignatureFile, "repomd.xml", asc, repomd)
 	}
 	if parsed != nil {
 		c.root, c.rootData = repomdPath, repomd

@@ -117,6 +117,9 @@ func TestOneThingWrong(t *testing.T) {
 				"package-matches-index=skipped", "packages-published=skipped"}, "lists no Packages"},
 		{"bad stanza", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].AddFault(*malformed) },
 			[]string{"apt-packages-wellformed=fail"}, "1 bad stanza"},
+		{"armor that an old client refuses", repo.RPM, func(r *verify.Facts) {
+			r.RPM.SignatureFile.Refusals = []repo.Problem{*malformed}
+		}, []string{"rpm-repomd-signed=warn"}, "some clients refuse"},
 		{"odd stanza", repo.Deb, func(r *verify.Facts) {
 			odd := *malformed
 			odd.Tolerated = true

@@ -13,14 +13,24 @@ const signHint = "find out who signed: if the key was rotated on purpose, publis
 // judgeSignatures asks for one good signature by the pinned key. Further
 // signatures, by other keys, do no harm: clients look for one that is good.
 func judgeSignatures(e *verify.Expectation, holder repo.File, signatures []repo.Signature) []verify.Finding {
-	why := signatureFault(e, signatures)
-	if why == nil {
-		return nil
+	var found []verify.Finding
+	if why := signatureFault(e, signatures); why != nil {
+		why.Message = holder.Path + " " + why.Message
+		found = append(found, *why)
 	}
-	why.Subject = verify.Subject{File: holder.Path}
-	why.URL = holder.URL
-	why.Message = holder.Path + " " + why.Message
-	return []verify.Finding{*why}
+	for _, p := range holder.Refusals {
+		found = append(found, verify.Finding{
+			Status:  verify.Warn,
+			Message: holder.Path + " has a signature that some clients refuse",
+			Want:    "a signature that every client reads",
+			Got:     p.String(),
+			Hint:    "sign again with gpg, and publish again",
+		})
+	}
+	for i := range found {
+		found[i].Subject, found[i].URL = verify.Subject{File: holder.Path}, holder.URL
+	}
+	return found
 }
 
 // signatureFault returns why none of the signatures counts, nil if one does.

@@ -224,6 +224,8 @@ func primary(w io.Writer, all []stanza, n int) error {
 	return out.Flush()
 }
 
+// primaryPackage makes the packages a hundred times larger than the debs are:
+// the header of an rpm alone is larger than the smallest of them.
 func primaryPackage(out *bufio.Writer, s stanza, name string) {
 	id := sha256.Sum256([]byte(name))
 	arch := "x86_64"
@@ -252,7 +254,7 @@ func primaryPackage(out *bufio.Writer, s stanza, name string) {
     <rpm:sourcerpm>%s-%s-%s.src.rpm</rpm:sourcerpm>
     <rpm:header-range start="4504" end="%d"/>
 `, name, arch, version, release, id, escaped(s["Description"]), description, escaped(s["Maintainer"]), escaped(s["Homepage"]),
-		s["Size"], 3*len(description)*1024, 3*len(description)*1030, name[0], name, version, release, arch, name, version, release, 9000+len(description))
+		s["Size"]+"00", 3*len(description)*1024, 3*len(description)*1030, name[0], name, version, release, arch, name, version, release, 9000+len(description))
 	_, _ = out.WriteString("    <rpm:provides>\n")
 	for _, provided := range []string{name, name + "(x86-64)"} {
 		fmt.Fprintf(out, "      <rpm:entry name=\"%s\" flags=\"EQ\" epoch=\"0\" ver=\"%s\" rel=\"%s\"/>\n", provided, version, release)
