@@ -53,7 +53,7 @@ func (c *crawler) fetch(ctx context.Context, req request, use func(io.Reader) er
 			file.Hops = resp.Hops
 			return fmt.Errorf("%w: %d bytes are announced, at most %d are read", fetch.ErrTooLarge, resp.Size, limit)
 		}
-		meter := fetch.NewMeter(resp.Body, limit, c.hashes, algorithmsOf(req.claims)...)
+		meter := fetch.NewMeter(resp.Body, limit, c.hashes.For(claim.Size), algorithmsOf(req.claims)...)
 		defer meter.Close()
 		// The buffer reads ahead of use; that is all right, for everything is
 		// read and hashed to its end.

@@ -40,7 +40,7 @@ func (c *crawler) index(ctx context.Context, path string, kind compress.Kind, cl
 				return err
 			}
 			defer func() { _ = z.Close() }() // nothing is written
-			meter = fetch.NewMeter(z, MaxIndexSize, c.hashes, algorithmsOf(open)...)
+			meter = fetch.NewMeter(z, MaxIndexSize, nil, algorithmsOf(open)...)
 			defer meter.Close()
 			body = meter
 		}

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/deb"
 	"sigs.k8s.io/pkgverify/repo/fetch/cache"
+	"sigs.k8s.io/pkgverify/repo/hashes"
 	"sigs.k8s.io/pkgverify/repo/repopath"
 	"sigs.k8s.io/pkgverify/repo/rpm"
 )
@@ -73,7 +74,7 @@ func (c *crawler) artifact(ctx context.Context, p repo.Package) *repo.Artifact {
 	var in inside
 	file := c.fetch(ctx, request{clean, []repo.Claim{p.Claim}, cache.Package, MaxPackageSize}, func(r io.Reader) error {
 		in = inside{}
-		err := c.read(&in, r, depth)
+		err := c.read(&in, r, depth, c.hashes.For(p.Claim.Size))
 		if format, ok := asFormat(err); ok {
 			in.Problem = format.Problem()
 			return nil
@@ -138,7 +139,7 @@ func (in inside) into(a *repo.Artifact) {
 }
 
 // read reads the package format.
-func (c *crawler) read(in *inside, r io.Reader, depth Depth) error {
+func (c *crawler) read(in *inside, r io.Reader, depth Depth, set *hashes.Set) error {
 	switch c.out.Target.Format {
 	case repo.Deb:
 		p, err := c.debs.Read(r, deb.Options{Payload: depth >= Payload})
@@ -147,7 +148,7 @@ func (c *crawler) read(in *inside, r io.Reader, depth Depth) error {
 		}
 		in.Fields, in.Scripts, in.Files, in.Faults = p.Fields.Encoded(), p.Scripts, p.Files, p.Faults
 	case repo.RPM:
-		p, err := rpm.Options{Payload: depth >= Payload, Streams: &c.streams, Hashes: c.hashes}.Read(r, c.ring)
+		p, err := rpm.Options{Payload: depth >= Payload, Streams: &c.streams, Hashes: set}.Read(r, c.ring)
 		if err != nil {
 			return err
 		}

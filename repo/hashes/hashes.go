@@ -24,6 +24,10 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
+// LargeFrom is the size in bytes from which on sharing pays: to bring a stream
+// to the others costs more than its own MD5 when it is short.
+const LargeFrom = 4 << 20
+
 // Set makes hash functions that share work with each other. It may be used by
 // several goroutines; each function it makes by one. A nil Set makes ordinary
 // ones.
@@ -31,6 +35,15 @@ type Set struct{ md5 md5simd.Server }
 
 // NewSet returns a set. Close it when its functions are no longer used.
 func NewSet() *Set { return &Set{md5simd.NewServer()} }
+
+// For returns s for a stream of that size, in bytes, or nil, which makes
+// ordinary hash functions, when it is too short to share.
+func (s *Set) For(size int64) *Set {
+	if size < LargeFrom {
+		return nil
+	}
+	return s
+}
 
 // Close ends what the set shares.
 func (s *Set) Close() { s.md5.Close() }

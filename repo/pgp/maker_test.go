@@ -192,15 +192,15 @@ func (m maker) publicBody() []byte {
 }
 
 // revocation revokes the primary key of m, or sub, which m bound.
-func (m maker) revocation(at time.Time, reason int, sub0 *maker) []byte {
+func (m maker) revocation(at time.Time, reason int, subkey *maker) []byte {
 	s := spec{kind: 0x20, created: at}
 	if reason >= 0 {
 		s.hashed = sub(29, byte(reason))
 	}
 	content := m.keyHash()
-	if sub0 != nil {
+	if subkey != nil {
 		s.kind = 0x28
-		content = append(content, sub0.keyHash()...)
+		content = append(content, subkey.keyHash()...)
 	}
 	return m.sign(s, content)
 }

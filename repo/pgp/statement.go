@@ -151,14 +151,14 @@ func (c *component) at(t time.Time) *standing {
 	var st standing
 	uses := choose(func(s *statement) bool { return s.hasFlags })
 	ends := choose(func(s *statement) bool { return s.keyLifetime > 0 })
-	any := choose(func(s *statement) bool { return s.about != overKey })
+	about := choose(func(s *statement) bool { return s.about != overKey })
 	switch {
 	case len(said) == 0:
 		return nil
 	case uses != nil:
 		st.hash = uses.hash
-	case any != nil:
-		st.hash = any.hash
+	case about != nil:
+		st.hash = about.hash
 	default:
 		st.hash = said[0].hash
 	}
