@@ -25,7 +25,8 @@ type Expectation struct {
 	OnlyArches []repo.Arch
 	// Unknown is set when the versions that must be there could not be learnt.
 	Unknown *repo.Problem
-	// Pinned is the fingerprint of the current signing key, upper-case hex.
+	// Pinned is the fingerprint of the current signing key, or of one subkey of
+	// it, as pgp.ParsePin reads it.
 	Pinned string
 	// KeyFiles are the paths at which the key is documented to be.
 	KeyFiles []string

@@ -119,7 +119,11 @@ func (p *planFlags) pinned(prof *profile.Profile) ([]byte, string, error) {
 	}
 	switch {
 	case p.sel.Fingerprint != "":
-		if _, ok := ring.Find(p.sel.Fingerprint); !ok {
+		pin, err := pgp.ParsePin(p.sel.Fingerprint)
+		if err != nil {
+			return data, p.sel.Fingerprint, nil // the plan complains of it
+		}
+		if _, ok := ring.Find(pin.Fingerprint()); !ok {
 			return nil, "", fmt.Errorf("--key %s does not hold --key-fingerprint %s; it holds %s", p.key, p.sel.Fingerprint, strings.Join(all, ", "))
 		}
 		return data, p.sel.Fingerprint, nil

@@ -6,19 +6,31 @@ import (
 	"time"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/pgp"
+	"sigs.k8s.io/pkgverify/verify"
 )
 
-// pinnedKey returns the primary key of the file that is the pinned one.
+// pinnedKey returns the primary key of the file that is the pinned one, or that
+// has the pinned subkey.
 func pinnedKey(k repo.KeyFile, pinned string) (repo.Key, bool) {
-	if !k.OK() {
+	pin, err := pgp.ParsePin(pinned)
+	if !k.OK() || err != nil {
 		return repo.Key{}, false
 	}
 	for _, key := range k.Keys {
-		if key.Fingerprint == pinned {
-			return key, true
+		for _, x := range append([]repo.Key{key}, key.Subkeys...) {
+			if x.Fingerprint == pin.Fingerprint() {
+				return key, true
+			}
 		}
 	}
 	return repo.Key{}, false
+}
+
+// byPinned reports whether s is a good signature by the pinned key.
+func byPinned(e *verify.Expectation, s repo.Signature) bool {
+	pin, err := pgp.ParsePin(e.Pinned)
+	return err == nil && pin.Matches(s)
 }
 
 func fingerprints(keys []repo.Key) string {

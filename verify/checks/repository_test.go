@@ -230,6 +230,19 @@ func TestOneThingWrong(t *testing.T) {
 		}), []string{}, ""},
 		{"rpm not signed", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Signatures = nil }),
 			[]string{"rpm-package-signed=fail"}, "an rpm is not signed"},
+		{"a pinned subkey", repo.RPM, func(r *verify.Facts) {
+			// The pin names what signs; the primary key is another.
+			r.RPM.Signatures[0].Signer, r.RPM.Signatures[0].SignerKey = foreign, pinned
+			for i := range r.Packages {
+				if a := r.Packages[i].Artifact; a != nil {
+					a.Signatures[0].Signer, a.Signatures[0].SignerKey = foreign, pinned
+				}
+			}
+			for i := range r.Keys {
+				r.Keys[i].Keys[0].Subkeys = []repo.Key{{Fingerprint: pinned}}
+				r.Keys[i].Keys[0].Fingerprint = foreign
+			}
+		}, []string{}, ""},
 		{"rpm signed by another key", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Signatures[0].Signer = foreign }),
 			[]string{"rpm-package-signed=fail"}, "not by the pinned key"},
 		{"payload swapped under a signed header", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.SelfDigests[0].Got = "y" }),

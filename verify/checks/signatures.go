@@ -40,9 +40,9 @@ func signatureFault(e *verify.Expectation, signatures []repo.Signature) *verify.
 	worst := "is signed, but not by the pinned key"
 	for _, s := range signatures {
 		switch {
-		case s.Verdict == repo.Good && s.Signer == e.Pinned && inForce(s, e.Now):
+		case byPinned(e, s) && inForce(s, e.Now):
 			return nil
-		case s.Verdict == repo.Good && s.Signer == e.Pinned:
+		case byPinned(e, s):
 			worst = "is signed by the pinned key, but not in force now"
 			f.Hint = "sign again"
 		case s.Verdict == repo.Bad:

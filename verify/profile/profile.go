@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/pgp"
 )
 
 //go:embed kubernetes.yaml kep-1731.yaml isv-kubernetes.asc
@@ -152,9 +153,6 @@ func (p *Profile) Channel(name string) (Channel, bool) {
 	return Channel{}, false
 }
 
-// fingerprintForm is a v4 or a v6 fingerprint (RFC 9580 section 5.5.4).
-var fingerprintForm = regexp.MustCompile(`^([0-9A-F]{40}|[0-9A-F]{64})$`)
-
 // validate checks p, compiles its expressions, and reports all problems.
 func (p *Profile) validate() error {
 	var problems []error
@@ -178,10 +176,11 @@ func (p *Profile) validate() error {
 			bad("layout %s: %q must be below base", f, path)
 		}
 	}
-	p.Key.Fingerprint = normalFingerprint(p.Key.Fingerprint)
-	if !fingerprintForm.MatchString(p.Key.Fingerprint) {
-		bad("key.fingerprint %q is not 40 or 64 hexadecimal digits", p.Key.Fingerprint)
+	pin, err := pgp.ParsePin(p.Key.Fingerprint)
+	if err != nil {
+		bad("key.fingerprint: %w", err)
 	}
+	p.Key.Fingerprint = pin.String()
 	if p.Key.WarnDays == 0 {
 		p.Key.WarnDays = 60
 	}
@@ -225,10 +224,4 @@ func compile(expr string) (*regexp.Regexp, error) {
 		return nil, nil
 	}
 	return regexp.Compile(expr)
-}
-
-// normalFingerprint takes spaces, "0x" and lower case as people paste them.
-func normalFingerprint(s string) string {
-	s = strings.ToUpper(strings.ReplaceAll(s, " ", ""))
-	return strings.TrimPrefix(s, "0X")
 }

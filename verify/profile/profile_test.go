@@ -120,7 +120,7 @@ func TestBadSelections(t *testing.T) {
 		{ok(func(s *profile.Selection) { s.Packages = []string{"kubelett"} }), []string{"did you mean kubelet?"}},
 		{ok(func(s *profile.Selection) { s.Distros = []string{"debian-21"} }), []string{"did you mean debian-12?"}},
 		{ok(func(s *profile.Selection) { s.Suites = []string{"instal"} }), []string{"did you mean install?"}},
-		{ok(func(s *profile.Selection) { s.Fingerprint = "1234" }), []string{"40 or 64 hexadecimal digits"}},
+		{ok(func(s *profile.Selection) { s.Fingerprint = "1234" }), []string{"wanted 40 or 64"}},
 		{ok(func(s *profile.Selection) { s.BaseURL = "ftp://x/" }), []string{`scheme "ftp"`}},
 		{ok(func(s *profile.Selection) { s.BaseURL = "/nonexistent" }), []string{"no such file"}},
 		{ok(func(s *profile.Selection) { s.Versions = []string{"1.27.0"} }), []string{"1.27.0 belongs into none"}},

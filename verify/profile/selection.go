@@ -12,6 +12,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/pgp"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -314,11 +315,11 @@ func (b *planner) fingerprint() string {
 	if b.sel.Fingerprint == "" {
 		return b.profile.Key.Fingerprint
 	}
-	f := normalFingerprint(b.sel.Fingerprint)
-	if !fingerprintForm.MatchString(f) {
-		b.bad("--key-fingerprint %q is not 40 or 64 hexadecimal digits; gpg --show-keys prints it", b.sel.Fingerprint)
+	pin, err := pgp.ParsePin(b.sel.Fingerprint)
+	if err != nil {
+		b.bad("--key-fingerprint: %w; gpg --show-keys prints it", err)
 	}
-	return f
+	return pin.String()
 }
 
 // versions returns the versions that were asked for, and complains of those
