@@ -87,7 +87,7 @@ func (h *hashing) verify(k *pubKey) error {
 
 // verify does the arithmetic of RFC 9580 section 5.2.3 over a digest.
 func (k *pubKey) verify(s *sigPacket, digest []byte) error {
-	ok := false
+	var ok bool
 	switch pub := k.public.(type) {
 	case *rsa.PublicKey:
 		return k.verifyRSA(pub, s, digest)

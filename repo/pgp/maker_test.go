@@ -176,7 +176,7 @@ func (m maker) numbers(digest []byte, hash crypto.Hash) []byte {
 func (m maker) keyHash() []byte {
 	m.t.Helper()
 	var b bytes.Buffer
-	if err := m.priv.PublicKey.SerializeForHash(&b); err != nil {
+	if err := m.priv.SerializeForHash(&b); err != nil {
 		m.t.Fatal(err)
 	}
 	return b.Bytes()

@@ -252,7 +252,7 @@ func unhexText(s string) string {
 func (g *gnupg) issuers(m maker, c clock, data []byte) []oddity {
 	id := sub(16, []byte(unhexText(m.priv.KeyIdString()))...)
 	other := sub(16, 1, 2, 3, 4, 5, 6, 7, 8)
-	print := sub(33, append([]byte{4}, m.priv.Fingerprint...)...)
+	full := sub(33, append([]byte{4}, m.priv.Fingerprint...)...)
 	foreign := sub(33, append([]byte{4}, make([]byte, 20)...)...)
 	made := func(hashed, unhashed []byte) []byte {
 		if unhashed == nil {
@@ -265,13 +265,13 @@ func (g *gnupg) issuers(m maker, c clock, data []byte) []oddity {
 	return []oddity{
 		{name: "issuer: key ID hashed", sig: made(id, nil)},
 		{name: "issuer: key ID not hashed", sig: made(nil, id)},
-		{name: "issuer: fingerprint hashed", sig: made(print, nil)},
-		{name: "issuer: fingerprint not hashed", sig: made(nil, print)},
+		{name: "issuer: fingerprint hashed", sig: made(full, nil)},
+		{name: "issuer: fingerprint not hashed", sig: made(nil, full)},
 		{name: "issuer: key ID hashed, foreign one first", sig: made(id, other)},
-		{name: "issuer: both", sig: made(print, id)},
+		{name: "issuer: both", sig: made(full, id)},
 		{name: "issuer: foreign fingerprint not hashed", sig: made(id, foreign)},
 		{name: "issuer: foreign fingerprint hashed", sig: made(foreign, id)},
-		{name: "issuer: foreign key ID not hashed", sig: made(print, other)},
+		{name: "issuer: foreign key ID not hashed", sig: made(full, other)},
 		{name: "issuer: foreign key ID first", sig: made(nil, concat(other, id))},
 		{name: "issuer: none", sig: made(nil, nil)},
 		{name: "creation time twice", sig: made(sub(2, stampOf(c.made.Add(time.Hour))...), id)},

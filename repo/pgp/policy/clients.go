@@ -18,9 +18,10 @@ func Find(id string) (Client, bool) {
 	return Client{}, false
 }
 
-// day returns the beginning of a day, from which a Sequoia policy refuses.
-func day(year int, month time.Month, d int) time.Time {
-	return time.Date(year, month, d, 0, 0, 0, 0, time.UTC)
+// february returns the beginning of a year's first of February: on that day every
+// refusal of a Sequoia policy begins.
+func february(year int) time.Time {
+	return time.Date(year, time.February, 1, 0, 0, 0, 0, time.UTC)
 }
 
 // forever returns a table without ends.
@@ -78,34 +79,34 @@ func gnupg() Client {
 // the dates of its StandardPolicy. Nettle has neither Brainpool nor secp256k1.
 func sequoiaKeys() Until {
 	return forever("RSA2048", "RSA3072", "RSA4096", "nistp256", "nistp384", "nistp521", "ed25519", "Ed25519", "Ed448").
-		with("RSA1024", day(2014, 2, 1)).with("DSA1024", day(2014, 2, 1)).
-		with("DSA2048", day(2030, 2, 1)).with("DSA3072", day(2030, 2, 1)).with("DSA4096", day(2030, 2, 1))
+		with("RSA1024", february(2014)).with("DSA1024", february(2014)).
+		with("DSA2048", february(2030)).with("DSA3072", february(2030)).with("DSA4096", february(2030))
 }
 
 // sequoiaDigests is StandardPolicy's table for what others can influence
 // (CollisionResistance): documents.
 func sequoiaDigests() Until {
 	return sha2().with("SHA3-256", time.Time{}).with("SHA3-512", time.Time{}).
-		with("MD5", day(1997, 2, 1)).with("SHA1", day(2013, 2, 1)).with("RIPEMD160", day(2013, 2, 1))
+		with("MD5", february(1997)).with("SHA1", february(2013)).with("RIPEMD160", february(2013))
 }
 
 // sequoiaSelf is StandardPolicy's table for what only the owner of the key
 // determines (SecondPreImageResistance): self-signatures and bindings.
 func sequoiaSelf() Until {
-	return sequoiaDigests().with("MD5", day(2004, 2, 1)).with("SHA1", day(2023, 2, 1))
+	return sequoiaDigests().with("MD5", february(2004)).with("SHA1", february(2023))
 }
 
 // aptSQV is apt with sqv and apt's own dates. The configuration ends Brainpool
 // in 2028, but Debian's sqv does not compute it. apt warns a year ahead.
 func aptSQV() Client {
-	keys := sequoiaKeys().with("RSA2048", day(2030, 2, 1)).
-		with("DSA2048", day(2024, 2, 1)).with("DSA3072", day(2024, 2, 1)).with("DSA4096", day(2024, 2, 1))
+	keys := sequoiaKeys().with("RSA2048", february(2030)).
+		with("DSA2048", february(2024)).with("DSA3072", february(2024)).with("DSA4096", february(2024))
 	return Client{
 		ID: "apt-sqv", Name: "apt 2.9.19 and later with sqv (Debian 13, Ubuntu 25.04)",
 		Source:  "apt 3.0.3 debian/default-sequoia.config over the StandardPolicy of sequoia-openpgp 2.0.0; sqv 1.3.0",
-		Packets: forever("4", "6").with("3", day(2026, 2, 1)), Keys: keys,
-		Digests:        sequoiaDigests().with("SHA224", day(2026, 2, 1)),
-		SelfSignatures: sequoiaSelf().with("SHA1", day(2026, 2, 1)).with("SHA224", day(2026, 2, 1)),
+		Packets: forever("4", "6").with("3", february(2026)), Keys: keys,
+		Digests:        sequoiaDigests().with("SHA224", february(2026)),
+		SelfSignatures: sequoiaSelf().with("SHA1", february(2026)).with("SHA224", february(2026)),
 		Key:            AsOfSigning, Future: 30 * time.Minute,
 	}
 }
