@@ -71,7 +71,7 @@ func newVerify(s streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&flags.engine, "engine", "auto", "what runs the containers: auto, docker, podman, none")
 	f.StringArrayVar(&flags.images, "image", nil, "DISTRO=REF: use this image: a registry reference, oci:DIR, tar:FILE")
-	f.IntVar(&flags.parallel, "parallel", 4, "package files of one repository read at once")
+	f.IntVar(&flags.parallel, "parallel", 8, "package files of one repository read at once")
 	f.IntVar(&flags.installParallel, "install-parallel", min(2, runtime.NumCPU()), "containers at once")
 	f.DurationVar(&flags.timeout, "timeout", time.Hour, "bound on the whole run")
 	f.DurationVar(&flags.settle, "settle", 15*time.Second, "wait before looking again, twice at most, at a repository whose index and signed root disagree; 0 never looks again")

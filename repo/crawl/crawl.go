@@ -84,7 +84,8 @@ type Options struct {
 	Now time.Time
 	// KeyFiles are paths of the signing key below the root.
 	KeyFiles []string
-	// Parallel bounds the files read at once; 4 when zero.
+	// Parallel bounds the files read at once; 8 when zero, which is how many
+	// streams share the work of one MD5 (package hashes).
 	Parallel int
 	// Policy retries; the zero value tries once.
 	Policy fetch.Policy
@@ -123,7 +124,7 @@ type Progress struct {
 // then marked as unreachable.
 func Crawl(ctx context.Context, src fetch.Source, target repo.Target, opts Options) repo.Repository {
 	if opts.Parallel < 1 {
-		opts.Parallel = 4
+		opts.Parallel = 8
 	}
 	started := time.Now()
 	if opts.Now.IsZero() {

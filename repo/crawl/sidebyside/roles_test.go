@@ -164,7 +164,7 @@ func crawlRole(args []string) (any, error) {
 	key := flags.String("key", "", "the pinned key")
 	want := flags.Int("want", 0, "packages that must be there")
 	folder := flags.String("cache", "", "folder of the cache, as cmd/verify keeps it")
-	parallel := flags.Int("parallel", 4, "package files of one repository at once")
+	parallel := flags.Int("parallel", 8, "package files of one repository at once")
 	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
