@@ -162,7 +162,7 @@ func (c *crawler) aptList(ctx context.Context, root *repo.Release, l *aptList, b
 		case verified:
 		case l.Kind == apt.PackagesIndex:
 			parse = func(r io.Reader, fault func(repo.Problem)) (int, error) {
-				entries = aptEntries{}
+				entries = aptEntries{packages: make([]repo.Package, 0, expected(open))}
 				return collect(&entries.packages, fault, apt.Packages(r, c.dir+e.Path))
 			}
 		case l.Kind == apt.SourcesIndex:
@@ -189,6 +189,17 @@ func (c *crawler) aptList(ctx context.Context, root *repo.Release, l *aptList, b
 		}
 		l.indexes = append(l.indexes, x)
 	}
+}
+
+// expected guesses the packages of a list, so that they need not be copied from
+// one slice into a larger one: Debian's stanzas have 800 bytes. What the release
+// claims is believed up to maxExpected only.
+func expected(open []repo.Claim) int {
+	const stanza, maxExpected = 800, 100_000
+	if len(open) == 0 || open[0].Size < 0 {
+		return 0
+	}
+	return int(min(open[0].Size/stanza, maxExpected))
 }
 
 // aptIndex reads one form of a list: by its hash, if the release offers that
