@@ -67,32 +67,15 @@ func (c *crawler) recall(p repo.Package, path, kind string) *repo.Artifact {
 		}
 	}
 	file := repo.File{Path: path, URL: fetch.Address(c.src, path), Content: known.Content, Claims: []repo.Claim{p.Claim}, Cached: true}
-	for _, s := range known.Inside.Signatures {
-		if s.Now == repo.KeyNotYetValid {
-			return nil // it may be valid by now
-		}
-	}
 	a := &repo.Artifact{File: file}
 	known.Inside.into(a)
 	for i := range a.Signatures {
-		a.Signatures[i].Now = c.stateNow(a.Signatures[i])
+		// All else that was remembered of a signature holds for ever: the content
+		// is the same, and so is the ring (factsKind). Time alone has passed.
+		if s := &a.Signatures[i]; s.Now != "" {
+			s.Now = c.ring.State(s.Fingerprint)
+		}
 	}
 	slim(a, p)
 	return a
-}
-
-// stateNow returns the present state of the key behind a remembered signature.
-// All else that was remembered of it holds for ever: the content is the same,
-// and so is the ring (factsKind). Time alone has passed.
-func (c *crawler) stateNow(s repo.Signature) repo.KeyState {
-	if s.Now != repo.KeyValid {
-		return s.Now // no key comes back into force by waiting
-	}
-	for _, fingerprint := range []string{s.Signer, s.SignerKey} {
-		key, ok := c.ring.Find(fingerprint)
-		if ok && !key.Expires.IsZero() && !c.opts.Now.Before(key.Expires) {
-			return repo.KeyExpired
-		}
-	}
-	return s.Now
 }

@@ -139,21 +139,43 @@ func (k *Keyring) Faults() []repo.Problem {
 // Find returns the primary key or subkey of exactly that fingerprint, in
 // hexadecimal of any case, with or without spaces. A subkey comes alone.
 func (k *Keyring) Find(fingerprint string) (repo.Key, bool) {
-	if k == nil {
+	s, ok := k.lookup(fingerprint)
+	switch {
+	case !ok:
 		return repo.Key{}, false
+	case s.sub != nil:
+		return s.sub.fact(k.time(), true), true
+	}
+	return s.cert.fact(k.time()), true
+}
+
+// State returns whether the primary key or subkey of exactly that fingerprint
+// may sign at the present time; it is empty for a key that is not in the ring.
+func (k *Keyring) State(fingerprint string) repo.KeyState {
+	s, ok := k.lookup(fingerprint)
+	if !ok {
+		return ""
+	}
+	return s.cert.state(s.sub, k.time())
+}
+
+// lookup returns the key of a fingerprint as [Keyring.Find] takes it.
+func (k *Keyring) lookup(fingerprint string) (signer, bool) {
+	if k == nil {
+		return signer{}, false
 	}
 	want := normalize(fingerprint)
 	for _, c := range k.certs {
 		if c.primary.key.fingerprint == want {
-			return c.fact(k.time()), true
+			return signer{cert: c}, true
 		}
 		for i := range c.subkeys {
 			if c.subkeys[i].key.fingerprint == want {
-				return c.subkeys[i].fact(k.time(), true), true
+				return signer{cert: c, sub: &c.subkeys[i]}, true
 			}
 		}
 	}
-	return repo.Key{}, false
+	return signer{}, false
 }
 
 // signer is a key that a signature names.
