@@ -11,6 +11,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/pgp"
 )
 
 // Expectation is what a target must be, made from a profile and the flags.
@@ -25,9 +26,8 @@ type Expectation struct {
 	OnlyArches []repo.Arch
 	// Unknown is set when the versions that must be there could not be learnt.
 	Unknown *repo.Problem
-	// Pinned is the fingerprint of the current signing key, or of one subkey of
-	// it, as pgp.ParsePin reads it.
-	Pinned string
+	// Pinned is the current signing key, or one subkey of it.
+	Pinned pgp.Pin
 	// KeyFiles are the paths at which the key is documented to be.
 	KeyFiles []string
 	// KeyWarning is how long before a key's expiry to warn.

@@ -35,7 +35,7 @@ When it fails: publish the project again, so that the file is written anew from 
 				mine, ok := pinnedKey(k, e.Pinned)
 				if !ok {
 					f.Message = k.Path + " does not hold the pinned key"
-					f.Want, f.Got = e.Pinned, fingerprints(k.Keys)
+					f.Want, f.Got = e.Pinned.String(), fingerprints(k.Keys)
 					f.Hint = signHint
 					found = append(found, f)
 					continue

@@ -7,14 +7,12 @@ import (
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/pgp"
-	"sigs.k8s.io/pkgverify/verify"
 )
 
 // pinnedKey returns the primary key of the file that is the pinned one, or that
 // has the pinned subkey.
-func pinnedKey(k repo.KeyFile, pinned string) (repo.Key, bool) {
-	pin, err := pgp.ParsePin(pinned)
-	if !k.OK() || err != nil {
+func pinnedKey(k repo.KeyFile, pin pgp.Pin) (repo.Key, bool) {
+	if !k.OK() {
 		return repo.Key{}, false
 	}
 	for _, key := range k.Keys {
@@ -25,12 +23,6 @@ func pinnedKey(k repo.KeyFile, pinned string) (repo.Key, bool) {
 		}
 	}
 	return repo.Key{}, false
-}
-
-// byPinned reports whether s is a good signature by the pinned key.
-func byPinned(e *verify.Expectation, s repo.Signature) bool {
-	pin, err := pgp.ParsePin(e.Pinned)
-	return err == nil && pin.Matches(s)
 }
 
 func fingerprints(keys []repo.Key) string {

@@ -36,13 +36,13 @@ func judgeSignatures(e *verify.Expectation, holder repo.File, signatures []repo.
 // signatureFault returns why none of the signatures counts, nil if one does.
 // The message is to follow the name of what should be signed.
 func signatureFault(e *verify.Expectation, signatures []repo.Signature) *verify.Finding {
-	f := &verify.Finding{Want: "a good signature by " + e.Pinned, Hint: signHint}
+	f := &verify.Finding{Want: "a good signature by " + e.Pinned.String(), Hint: signHint}
 	worst := "is signed, but not by the pinned key"
 	for _, s := range signatures {
 		switch {
-		case byPinned(e, s) && inForce(s, e.Now):
+		case e.Pinned.Matches(s) && inForce(s, e.Now):
 			return nil
-		case byPinned(e, s):
+		case e.Pinned.Matches(s):
 			worst = "is signed by the pinned key, but not in force now"
 			f.Hint = "sign again"
 		case s.Verdict == repo.Bad:

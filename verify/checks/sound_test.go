@@ -8,6 +8,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/pgp"
 	"sigs.k8s.io/pkgverify/verify"
 	"sigs.k8s.io/pkgverify/verify/checks"
 )
@@ -21,6 +22,10 @@ var now = time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
 
 // expectation is of two packages, two versions, two architectures.
 func expectation(f repo.Format) *verify.Expectation {
+	pin, err := pgp.ParsePin(pinned)
+	if err != nil {
+		panic(err) // a constant
+	}
 	keys := []string{"Release.key"}
 	if f == repo.RPM {
 		keys = []string{"repodata/repomd.xml.key"}
@@ -35,7 +40,7 @@ func expectation(f repo.Format) *verify.Expectation {
 				{Path: "/usr/bin/kubelet", Args: []string{"--version"}, Outputs: []string{"Kubernetes v{version}"}},
 			}},
 		},
-		Pinned:     pinned,
+		Pinned:     pin,
 		KeyFiles:   keys,
 		KeyWarning: 60 * 24 * time.Hour,
 		ChannelRule: verify.VersionRule{

@@ -50,6 +50,8 @@ type Key struct {
 	File        string                   `yaml:"file"`
 	WarnDays    int                      `yaml:"warnDays"`
 	Paths       map[repo.Format][]string `yaml:"paths"`
+
+	pin pgp.Pin // Fingerprint, read
 }
 
 // Channel is one stream of releases.
@@ -180,7 +182,7 @@ func (p *Profile) validate() error {
 	if err != nil {
 		bad("key.fingerprint: %w", err)
 	}
-	p.Key.Fingerprint = pin.String()
+	p.Key.pin = pin
 	if p.Key.WarnDays == 0 {
 		p.Key.WarnDays = 60
 	}

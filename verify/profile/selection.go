@@ -75,7 +75,7 @@ func (p *Profile) Plan(sel Selection, checks []verify.Check, distros []images.Di
 	installArches := b.arches("--install-arch", sel.InstallArches, p.arches())
 	packages := b.packages()
 	b.addresses(channels, minors, formats)
-	fingerprint := b.fingerprint()
+	pinned := b.pin()
 	versions := b.versions(channels, minors)
 
 	plan := &verify.Plan{Profile: p.Name, Minors: minors, Versions: versions}
@@ -92,7 +92,7 @@ func (p *Profile) Plan(sel Selection, checks []verify.Check, distros []images.Di
 					Target:      b.target(c, minor, f),
 					Arches:      arches,
 					Packages:    b.expected(packages, c, minor, versions),
-					Pinned:      fingerprint,
+					Pinned:      pinned,
 					KeyFiles:    p.Key.Paths[f],
 					KeyWarning:  time.Duration(p.Key.WarnDays) * 24 * time.Hour,
 					ChannelRule: verify.VersionRule{Title: c.Title, Match: c.versions, Own: c.own},
@@ -311,15 +311,16 @@ func (b *planner) address(c Channel, minor string, f repo.Format) string {
 	return strings.TrimSuffix(base, "/") + "/" + strings.TrimSuffix(path, "/") + "/"
 }
 
-func (b *planner) fingerprint() string {
+// pin returns the key that was asked for, or the profile's.
+func (b *planner) pin() pgp.Pin {
 	if b.sel.Fingerprint == "" {
-		return b.profile.Key.Fingerprint
+		return b.profile.Key.pin
 	}
 	pin, err := pgp.ParsePin(b.sel.Fingerprint)
 	if err != nil {
 		b.bad("--key-fingerprint: %w; gpg --show-keys prints it", err)
 	}
-	return pin.String()
+	return pin
 }
 
 // versions returns the versions that were asked for, and complains of those
