@@ -52,11 +52,9 @@ func AppendField[S string | []byte](b []byte, name, value S) []byte {
 // [Fields.Encoded] returned. The text is kept, not copied, and so may be part
 // of a larger one. An unfinished field at its end is left out.
 func EncodedFields(text string) Fields {
-	names := strings.Count(text, "\x00")
-	for names%2 != 0 || !strings.HasSuffix(text, "\x00") && text != "" {
-		i := strings.LastIndexByte(strings.TrimSuffix(text, "\x00"), 0)
-		text = text[:i+1]
-		names = strings.Count(text, "\x00")
+	text = text[:strings.LastIndexByte(text, 0)+1]
+	if strings.Count(text, "\x00")%2 != 0 { // a name without its value
+		text = text[:strings.LastIndexByte(text[:len(text)-1], 0)+1]
 	}
 	return Fields{text}
 }

@@ -101,9 +101,6 @@ func slim(a *repo.Artifact, p repo.Package) {
 			}
 		}
 	}
-	if a.Path == p.Path {
-		a.Path = p.Path
-	}
 	if a.OK() && len(a.Hops) < 2 {
 		a.Hops = nil
 	}
