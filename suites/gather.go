@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -65,7 +66,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 		}
 		add(s.Target)
 		depths[s.Target] = max(depths[s.Target], depthOf(s.Check))
-		if s.Check.WithSiblings {
+		if slices.Contains(s.Check.Beside, verify.BesideSiblings) {
 			for _, sibling := range opts.Plan.Siblings(s.Target) {
 				add(sibling)
 			}
@@ -192,9 +193,10 @@ func unreached(t repo.Target, err error) repo.Repository {
 	return r
 }
 
-// await returns the facts of a target, with its siblings' if they are wanted.
-func (g *gatherer) await(ctx context.Context, e *verify.Expectation, siblings bool) (*verify.Facts, error) {
+// await returns the facts of a target, and those beside them that are wanted.
+func (g *gatherer) await(ctx context.Context, e *verify.Expectation, beside []verify.Beside) (*verify.Facts, error) {
 	facts := &verify.Facts{}
+	siblings := slices.Contains(beside, verify.BesideSiblings)
 	for i, t := range append([]*verify.Expectation{e}, g.opts.Plan.Siblings(e)...) {
 		if i > 0 && !siblings {
 			break

@@ -63,7 +63,7 @@ func (r *run) judge(ctx context.Context, s verify.Spec) verify.Result {
 		}
 		return s.Check.OnCell(s.Cell, &facts)
 	}
-	facts, err := r.gatherer.await(ctx, s.Target, s.Check.WithSiblings)
+	facts, err := r.gatherer.await(ctx, s.Target, s.Check.Beside)
 	if err != nil {
 		return blocked(s, err.Error())
 	}

@@ -32,6 +32,21 @@ const (
 	NeedIndex
 )
 
+// Beside is a group of facts beside those of the target's own crawl. They are
+// gathered only for checks that ask for them.
+type Beside int
+
+const (
+	// BesideSiblings: the repositories of the other formats.
+	BesideSiblings Beside = iota + 1
+	// BesideOrigins: the same repository at its other addresses.
+	BesideOrigins
+	// BesideTransport: how the servers answer.
+	BesideTransport
+	// BesideOfficial: the checksums of the released binaries.
+	BesideOfficial
+)
+
 // Facts are what a repository check is a function of.
 type Facts struct {
 	*repo.Repository
@@ -57,8 +72,8 @@ type Check struct {
 	// Doc says what it asks, why, the incident behind it, and what to do when
 	// it fails.
 	Doc string
-	// WithSiblings says that Facts.Siblings must be there.
-	WithSiblings bool
+	// Beside says which further facts it looks at.
+	Beside []Beside
 	// Repository asks of a crawl's facts; no finding means all is right.
 	Repository func(*Expectation, *Facts) []Finding
 	// Cell asks of a container cell's facts.

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strconv"
@@ -37,15 +38,41 @@ type Expectation struct {
 	// Marker is where the latest version is written, nil when the versions are
 	// known without it.
 	Marker *Marker
+	// Release is what apt's Release must say of itself.
+	Release ReleaseExpectation
+	// Origins are the other addresses at which the same repository is served.
+	Origins []string
+	// Assumed are what the systems that users install on provide beside the
+	// repository, for dependencies that lead out of it.
+	Assumed []Capability
+	// Created are files that are made after the installation, so that a unit
+	// may name them though no package brings them.
+	Created []string
+	// Official is where the checksums of the released binaries are, "" for
+	// nowhere. BinaryExpectation.Official goes on from there.
+	Official string
 	// Now is when the run began: what "expired" means.
 	Now time.Time
+}
+
+// ReleaseExpectation is what Release must say; "" is not asked.
+type ReleaseExpectation struct {
+	Origin, Label, Suite, Codename string
+}
+
+// Capability is a name that something outside the repository provides, in a
+// version or, when that is "", in any.
+type Capability struct {
+	Name, Version string
 }
 
 // Marker is a file that names the latest version of a channel.
 type Marker struct {
 	URL string
-	// EveryPatch says that each patch from .0 on must be there too.
+	// EveryPatch says that each patch from .0 on must be there too, but for
+	// those of Never, which were never released.
 	EveryPatch bool
+	Never      []string
 }
 
 // PackageExpectation is what is asked of one package.
@@ -64,6 +91,36 @@ type PackageExpectation struct {
 	// Arches, if not empty, are the package's own, instead of the target's.
 	Arches   []repo.Arch
 	Binaries []BinaryExpectation
+	// Files that the package must bring.
+	Files []FileExpectation
+	// Dependencies are those that the package must declare, by version; nil
+	// when nothing is said of them.
+	Dependencies []DependencyRule
+}
+
+// FileExpectation is a file that a package must bring.
+type FileExpectation struct {
+	// Path is absolute; one that ends in "/*" asks for at least one regular
+	// file in that folder.
+	Path string
+	// Type is the file's type, as fs.FileMode has it; 0 is a regular file.
+	Type fs.FileMode
+	// Mode are the permission bits; 0 is not asked.
+	Mode fs.FileMode
+	// Owner and Group; "" is root.
+	Owner, Group string
+	// Config asks that it is a conffile (deb) or %config (rpm).
+	Config bool
+}
+
+// DependencyRule is what versions of a range must depend on.
+type DependencyRule struct {
+	Range Range
+	// Needs must be declared.
+	Needs []Capability
+	// Optional may be declared or not: what they are changed by build date and
+	// not by version.
+	Optional []string
 }
 
 // BinaryExpectation is one program of a package and how it tells its version.
@@ -75,6 +132,23 @@ type BinaryExpectation struct {
 	// it and a comma at its end left aside; {version} stands for the package's
 	// upstream version.
 	Outputs []string
+	// Embedded are the places inside the file that tell its version, without
+	// running it; the first that is there counts.
+	Embedded []EmbeddedVersion
+	// Official is where the checksum of the released binary is, below
+	// Expectation.Official; {version} and {arch} (Go's name) are filled in. ""
+	// for a binary that is not released by itself.
+	Official string
+}
+
+// EmbeddedVersion is one place in a Go program that tells its version.
+type EmbeddedVersion struct {
+	// Module, if not "", is the module whose version the build information
+	// has; Variable the name of a variable set by -ldflags -X; with neither, it
+	// is among the program's link strings.
+	Module, Variable string
+	// Form is how the version is written there: "v{version}".
+	Form string
 }
 
 // VersionRule says which upstream versions may be in a channel.
@@ -118,7 +192,9 @@ func (e *Expectation) SetLatest(marker string) error {
 		}
 		versions = nil
 		for n := range patch + 1 {
-			versions = append(versions, e.Target.Minor+"."+strconv.Itoa(n))
+			if v := e.Target.Minor + "." + strconv.Itoa(n); !slices.Contains(e.Marker.Never, v) {
+				versions = append(versions, v)
+			}
 		}
 	}
 	for i := range e.Packages {

@@ -12,13 +12,13 @@ import (
 // not complain about untrusted packages, sources or repositories".
 func keyPublished() verify.Check {
 	return verify.Check{
-		ID:           "key-published",
-		Title:        "the key is at its documented place, is the pinned one, and all copies agree",
-		Suite:        verify.Metadata,
-		Severity:     verify.Error,
-		Formats:      repo.Formats(),
-		Needs:        []verify.Need{verify.NeedRoot},
-		WithSiblings: true,
+		ID:       "key-published",
+		Title:    "the key is at its documented place, is the pinned one, and all copies agree",
+		Suite:    verify.Metadata,
+		Severity: verify.Error,
+		Formats:  repo.Formats(),
+		Needs:    []verify.Need{verify.NeedRoot},
+		Beside:   []verify.Beside{verify.BesideSiblings},
 		Doc: `Asks that the signing key can be fetched where the documentation says (Release.key for deb, repodata/repomd.xml.key for rpm), that it holds the pinned key, and that the copies that the deb and the rpm repository of one project serve say the same of it.
 
 Why: users set up apt and dnf with this very file. Each repository serves its own copy, and the copies have differed (k/r #3818).

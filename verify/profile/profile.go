@@ -39,6 +39,11 @@ type Profile struct {
 	Channels      []Channel                `yaml:"channels"`
 	Packages      []Package                `yaml:"packages"`
 	Distributions map[repo.Format][]string `yaml:"distributions"`
+	Release       Release                  `yaml:"release"`
+	Origins       []string                 `yaml:"origins"`
+	Assumed       map[repo.Format][]string `yaml:"assumed"`
+	Created       []string                 `yaml:"created"`
+	Official      string                   `yaml:"official"`
 
 	// dir is where files named by the profile are.
 	dir fs.FS
@@ -54,6 +59,15 @@ type Key struct {
 	pin pgp.Pin // Fingerprint, read
 }
 
+// Release is what apt's Release says of itself; {folder} and {minor} are filled
+// in.
+type Release struct {
+	Origin   string `yaml:"origin"`
+	Label    string `yaml:"label"`
+	Suite    string `yaml:"suite"`
+	Codename string `yaml:"codename"`
+}
+
 // Channel is one stream of releases.
 type Channel struct {
 	Name        string   `yaml:"name"`
@@ -64,6 +78,7 @@ type Channel struct {
 	OwnVersions string   `yaml:"ownVersions"`
 	Marker      string   `yaml:"marker"`
 	EveryPatch  bool     `yaml:"everyPatch"`
+	Never       []string `yaml:"never"`
 
 	versions, own *regexp.Regexp
 }
@@ -74,6 +89,35 @@ type Package struct {
 	OwnVersions bool     `yaml:"ownVersions"`
 	MinVersion  string   `yaml:"minVersion"`
 	Binaries    []Binary `yaml:"binaries"`
+	// Versions are the package's own, by the product's minor.
+	Versions     []ByMinor    `yaml:"versions"`
+	Files        []File       `yaml:"files"`
+	Dependencies []Dependency `yaml:"dependencies"`
+}
+
+// ByMinor is the version of a package that belongs to a range of minors.
+type ByMinor struct {
+	Minors  string `yaml:"minors"`
+	Version string `yaml:"version"`
+}
+
+// File is a file that a package must bring.
+type File struct {
+	Path   string      `yaml:"path"`
+	Format repo.Format `yaml:"format"`
+	Type   string      `yaml:"type"`
+	Mode   string      `yaml:"mode"`
+	Owner  string      `yaml:"owner"`
+	Group  string      `yaml:"group"`
+	Config bool        `yaml:"config"`
+}
+
+// Dependency is what versions of a range must depend on.
+type Dependency struct {
+	Versions string      `yaml:"versions"`
+	Format   repo.Format `yaml:"format"`
+	Needs    []string    `yaml:"needs"`
+	Optional []string    `yaml:"optional"`
 }
 
 // Binary is a program of a package, and how it tells its version.
@@ -81,6 +125,16 @@ type Binary struct {
 	Path    string   `yaml:"path"`
 	Args    []string `yaml:"args"`
 	Outputs []string `yaml:"outputs"`
+	// Embedded are the places inside the file that tell the version.
+	Embedded []Embedded `yaml:"embedded"`
+	Official string     `yaml:"official"`
+}
+
+// Embedded is one place in a Go program that tells its version.
+type Embedded struct {
+	Module   string `yaml:"module"`
+	Variable string `yaml:"variable"`
+	Form     string `yaml:"form"`
 }
 
 // Names returns the names of the embedded profiles.
