@@ -9,6 +9,9 @@ type Repository struct {
 	Finished time.Time `json:"finished"`
 	Apt      *Apt      `json:"apt,omitempty"` // set for deb
 	RPM      *RPMMD    `json:"rpm,omitempty"` // set for rpm
+	// Mirrors is the list by which the repository was found, nil when its place
+	// was known.
+	Mirrors *MirrorList `json:"mirrors,omitempty"`
 	// Keys are the copies of the signing key that the repository serves.
 	Keys []KeyFile `json:"keys,omitempty"`
 	// Sources are the source packages of an apt repository that has them.
@@ -27,6 +30,21 @@ type Repository struct {
 type Restart struct {
 	At  time.Time `json:"at"`
 	Why string    `json:"why"`
+}
+
+// MirrorList is a metalink or mirrorlist. Nobody signs one: what it says of
+// repomd.xml is a claim, and who is to be trusted the signature tells.
+type MirrorList struct {
+	File
+	// Mirrors are the roots of repositories, the preferred ones first.
+	Mirrors []string `json:"mirrors,omitempty"`
+	// Root is what a metalink says of repomd.xml: the state of today, and then
+	// older ones that mirrors may still have. A mirrorlist says nothing.
+	Root []Claim `json:"root,omitempty"`
+	// Passed are the mirrors that were tried before one answered.
+	Passed []Problem `json:"passed,omitempty"`
+	// Faults are entries that were left out.
+	Faults []Problem `json:"faults,omitempty"`
 }
 
 // SourcePackage is one stanza of an apt Sources index.

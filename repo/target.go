@@ -26,6 +26,10 @@ type Target struct {
 	// such as "bookworm" or "bookworm-updates"; URL is then the folder that
 	// holds dists. It is empty for a flat repository.
 	Suite string `json:"suite,omitempty"`
+	// MirrorList is the address of the metalink or mirrorlist by which an rpm-md
+	// repository is found; URL is then the mirror that was chosen, or this
+	// address as long as none was. It is empty for a repository at a known place.
+	MirrorList string `json:"mirror_list,omitempty"`
 }
 
 // Metadata returns the folder of the signed root, relative to URL: "" or

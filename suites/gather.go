@@ -36,6 +36,8 @@ type gatherer struct {
 // crawled is the future of one target.
 type crawled struct {
 	done chan struct{}
+	// mirrors is the list by which the repository was found, nil without one.
+	mirrors *repo.MirrorList
 	// The fields below may be read once done is closed.
 	repository repo.Repository
 	took       time.Duration
@@ -52,7 +54,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 		g.keyring = ring
 	}
 	slots := semaphore.NewWeighted(targetsAtOnce)
-	var order []*verify.Expectation
+	var order, marked []*verify.Expectation
 	depths := make(map[*verify.Expectation]crawl.Depth)
 	add := func(t *verify.Expectation) {
 		if g.targets[t] == nil {
@@ -61,6 +63,9 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 		}
 	}
 	for _, s := range specs {
+		if !slices.Contains(marked, s.Target) {
+			marked = append(marked, s.Target)
+		}
 		if s.Cell != nil {
 			continue
 		}
@@ -72,18 +77,19 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 			}
 		}
 	}
-	var marked sync.WaitGroup
-	for _, t := range order {
-		// Markers first: cells read the expectation, too.
-		marked.Go(func() { g.mark(ctx, t) })
+	// Markers and mirrors first: cells read the expectation, too.
+	var marking sync.WaitGroup
+	for _, t := range marked {
+		marking.Go(func() { g.mark(ctx, t) })
+		marking.Go(func() { g.find(ctx, t) })
 	}
-	marked.Wait()
+	marking.Wait()
 	for _, t := range order {
 		go func() {
 			c := g.targets[t]
 			defer close(c.done)
 			if err := slots.Acquire(ctx, 1); err != nil {
-				c.repository = unreached(t.Target, err)
+				c.repository = unreached(t.Target, &repo.Problem{Kind: repo.Unreachable, Text: err.Error()})
 				return
 			}
 			defer slots.Release(1)
@@ -106,6 +112,20 @@ func (g *gatherer) mark(ctx context.Context, e *verify.Expectation) {
 	}
 	if err != nil {
 		e.Unknown = &repo.Problem{Kind: repo.Unreachable, Text: err.Error()}
+	}
+}
+
+// find chooses the mirror of a target that is found by a list of them.
+func (g *gatherer) find(ctx context.Context, e *verify.Expectation) {
+	if e.Target.MirrorList == "" {
+		return
+	}
+	list, root := crawl.FindMirror(ctx, e.Target.MirrorList, g.opts.Fetch, g.opts.Policy)
+	if c := g.targets[e]; c != nil {
+		c.mirrors = &list
+	}
+	if root != "" {
+		e.Target.URL = root
 	}
 }
 
@@ -139,12 +159,19 @@ func readSmall(ctx context.Context, opts fetch.Options, policy fetch.Policy, roo
 }
 
 func (g *gatherer) crawl(ctx context.Context, e *verify.Expectation, depth crawl.Depth) repo.Repository {
+	mirrors := g.targets[e].mirrors
+	if mirrors != nil && !mirrors.OK() {
+		r := unreached(e.Target, mirrors.Problem)
+		r.Mirrors = mirrors
+		return r
+	}
 	src, err := fetch.New(e.Target.URL, g.opts.Fetch)
 	if err != nil {
-		return unreached(e.Target, err)
+		return unreached(e.Target, &repo.Problem{Kind: repo.Unreachable, Text: err.Error()})
 	}
 	opts := crawl.Options{
 		Keyring:  g.keyring,
+		Mirrors:  mirrors,
 		KeyFiles: e.KeyFiles,
 		Now:      e.Now,
 		Parallel: g.opts.Parallel,
@@ -181,8 +208,7 @@ func depthOf(c *verify.Check) crawl.Depth {
 }
 
 // unreached is a repository of which nothing was learnt.
-func unreached(t repo.Target, err error) repo.Repository {
-	p := &repo.Problem{Kind: repo.Unreachable, Text: err.Error()}
+func unreached(t repo.Target, p *repo.Problem) repo.Repository {
 	r := repo.Repository{Target: t}
 	switch t.Format {
 	case repo.Deb:

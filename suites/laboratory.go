@@ -169,6 +169,10 @@ type place struct {
 
 func (l *Laboratory) place(ctx context.Context, p *pending, e *verify.Expectation) place {
 	at := place{url: e.Target.URL}
+	if e.Target.URL == e.Target.MirrorList {
+		at.blocked = &repo.Problem{Kind: repo.Unreachable, Text: "no mirror of " + e.Target.MirrorList + " was found"}
+		return at
+	}
 	if dir, ok := folderOf(e.Target.URL); ok {
 		served, stop, err := serve(ctx, dir)
 		if err != nil {

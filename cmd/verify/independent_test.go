@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"testing"
@@ -32,6 +34,16 @@ func TestTreeOfOtherTools(t *testing.T) {
 	o = program(t, append(args, "--deb-url", filepath.Join(root, "archive", "dists", "stable"))...)
 	if o.exit != exitPass || len(o.with(verify.Warn)) > 0 || len(o.report.Repositories) != 2 || len(o.report.Repositories[0].Packages) != 4 {
 		t.Errorf("below dists/: exit %d\n%s%s", o.exit, o.stdout, o.stderr)
+	}
+	mirror := httptest.NewServer(http.FileServer(http.Dir(filepath.Join(root, "main", "2.0", "rpm"))))
+	t.Cleanup(mirror.Close)
+	lists := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = w.Write([]byte("# mirrors\n" + mirror.URL + "/nothing/\n" + mirror.URL + "/\n"))
+	}))
+	t.Cleanup(lists.Close)
+	o = program(t, append(args, "--rpm-url", lists.URL+"/mirrorlist?repo=x", "--format", "rpm")...)
+	if o.exit != exitPass || o.report.Repositories[0].Target.URL != mirror.URL+"/" || len(o.report.Repositories[0].Mirrors.Passed) != 1 {
+		t.Errorf("by a mirrorlist: exit %d\n%s%s", o.exit, o.stdout, o.stderr)
 	}
 	o = program(t, append(args, "--versions", "2.0.2")...)
 	if diff := cmp.Diff([]string{"packages-published"}, o.with(verify.Fail)); diff != "" || o.exit != exitFail {

@@ -33,7 +33,7 @@ func (p *planFlags) add(f *pflag.FlagSet) {
 	f.StringSliceVar(&p.sel.Minors, "minor", nil, "minor versions, such as 1.26")
 	f.StringVar(&p.sel.BaseURL, "base-url", "", "the root above core:/...: http, https, file, or a folder (default: the profile's)")
 	f.StringVar(&p.sel.DebURL, "deb-url", "", "the deb repository itself")
-	f.StringVar(&p.sel.RPMURL, "rpm-url", "", "the rpm repository itself")
+	f.StringVar(&p.sel.RPMURL, "rpm-url", "", "the rpm repository itself, or a metalink or mirrorlist of it")
 	f.StringSliceVar(&p.sel.Versions, "versions", nil, "upstream versions that must be there (default: .0 to the latest that the profile's version marker names)")
 	f.StringVar(&p.expect, "expect", "", "YAML file with the full list of packages, versions, architectures")
 	f.StringSliceVar(&p.sel.Formats, "format", nil, "deb, rpm")

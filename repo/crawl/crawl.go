@@ -82,6 +82,8 @@ type Options struct {
 	Sources bool
 	// Now is the time at which keys are in force or not; the clock's when zero.
 	Now time.Time
+	// Mirrors is the list by which the repository was found, if it was.
+	Mirrors *repo.MirrorList
 	// KeyFiles are paths of the signing key below the root.
 	KeyFiles []string
 	// Parallel bounds the files read at once; 8 when zero, which is how many

@@ -21,6 +21,9 @@ func (c *crawler) rpmmd(ctx context.Context) {
 
 	var repomd, asc []byte
 	facts.RepomdFile, repomd = c.small(ctx, repomdPath)
+	if c.out.Mirrors = c.opts.Mirrors; c.out.Mirrors != nil {
+		facts.RepomdFile.Claims = c.out.Mirrors.Root
+	}
 	if facts.RepomdFile.Problem.Is(repo.Unreachable) {
 		why := repomdPath + " could not be reached"
 		facts.SignatureFile = unread(repomdPath+".asc", why)

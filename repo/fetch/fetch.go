@@ -161,6 +161,36 @@ func New(root string, opts Options) (Source, error) {
 		u.Redacted(), scheme, root)
 }
 
+// One returns the source of the one file at an http or https URL, which may have
+// a query. Its path is "".
+func One(address string, opts Options) (Source, error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return nil, fmt.Errorf("address: %w", err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Fragment != "" {
+		return nil, fmt.Errorf("address %q is not one of http or https without a fragment", u.Redacted())
+	}
+	s, err := newHTTP(u, opts)
+	if err != nil {
+		return nil, err
+	}
+	return one{s}, nil
+}
+
+// one is the source of a single file.
+type one struct{ source *httpSource }
+
+func (s one) address(string) string { return withoutUser(s.source.root) }
+
+// Open implements Source.
+func (s one) Open(ctx context.Context, path string) (*Response, error) {
+	if path != "" {
+		return nil, &Error{URL: s.address(path), Kind: ErrAbsent, Err: fmt.Errorf("a single file has no %q below it", path)}
+	}
+	return s.source.openAt(ctx, s.source.root.String(), s.address(path), Point{Size: -1})
+}
+
 // schemeOf returns the scheme in front of an address, in lower case (RFC 3986
 // section 3.1).
 func schemeOf(address string) (string, bool) {

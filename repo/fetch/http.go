@@ -74,9 +74,14 @@ func (s *httpSource) Open(ctx context.Context, path string) (*Response, error) {
 
 // OpenFrom implements Ranger.
 func (s *httpSource) OpenFrom(ctx context.Context, path string, from Point) (*Response, error) {
+	return s.openAt(ctx, Join(s.root.String(), path), s.address(path), from)
+}
+
+// openAt opens an address, which is shown as first.
+func (s *httpSource) openAt(ctx context.Context, address, first string, from Point) (*Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &walk{source: s, ctx: ctx, cancel: cancel, from: from, first: s.address(path)}
-	resp, err := w.open(Join(s.root.String(), path))
+	w := &walk{source: s, ctx: ctx, cancel: cancel, from: from, first: first}
+	resp, err := w.open(address)
 	if err != nil {
 		cancel(nil)
 		return nil, err

@@ -99,6 +99,15 @@ func TestOneThingWrong(t *testing.T) {
 		}, []string{"binary-architecture=blocked", "channel-policy=blocked", "key-current=blocked", "key-published=blocked", "minor-policy=blocked", "package-checksums=blocked",
 			"package-matches-index=blocked", "packages-published=blocked", "rpm-index-checksums=blocked", "rpm-package-signed=blocked",
 			"rpm-primary-wellformed=blocked", "rpm-repomd-present=blocked", "rpm-repomd-signed=blocked"}, ""},
+		{"repomd.xml as the metalink has it", repo.RPM, func(r *verify.Facts) {
+			r.Mirrors = &repo.MirrorList{Root: []repo.Claim{claimOf("metalink", content("repodata/repomd.xml")), claimOf("metalink", content("older"))}}
+		}, []string{}, ""},
+		{"repomd.xml of an older state that the metalink allows", repo.RPM, func(r *verify.Facts) {
+			r.Mirrors = &repo.MirrorList{Root: []repo.Claim{claimOf("metalink", content("newer")), claimOf("metalink", content("repodata/repomd.xml"))}}
+		}, []string{"rpm-repomd-present=warn"}, "older state"},
+		{"repomd.xml that the metalink does not know", repo.RPM, func(r *verify.Facts) {
+			r.Mirrors = &repo.MirrorList{Root: []repo.Claim{claimOf("metalink", content("newer")), claimOf("metalink", content("older"))}}
+		}, []string{"rpm-repomd-present=fail"}, "is not what the metalink says"},
 		{"index of other bytes", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].Content = content("other") },
 			[]string{"apt-index-checksums=fail"}, "Packages.gz is not what InRelease says"},
 		{"index with a wrong MD5 only", repo.Deb, func(r *verify.Facts) {

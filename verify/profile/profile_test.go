@@ -82,6 +82,8 @@ func TestAddresses(t *testing.T) {
 			"http://h/debs/", "http://h/core:/stable:/v1.26/rpm/"}},
 		{"kubernetes", profile.Selection{Channels: []string{"stable"}, Minors: []string{"1.26"}, DebURL: "http://h/debian/dists/bookworm/updates"}, []string{
 			"http://h/debian/ bookworm/updates"}},
+		{"kubernetes", profile.Selection{Channels: []string{"stable"}, Minors: []string{"1.26"}, RPMURL: "http://mirrors.test/metalink?repo=x&arch=y"}, []string{
+			"http://mirrors.test/metalink?repo=x&arch=y"}},
 	} {
 		got, err := plan(t, load(t, tt.profile), tt.sel)
 		if err != nil {

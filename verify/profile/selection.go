@@ -288,6 +288,9 @@ func checkAddress(address string) error {
 // (Debian repository format, "Repository layout").
 func (b *planner) target(c Channel, minor string, f repo.Format) repo.Target {
 	t := repo.Target{Format: f, Channel: c.Name, Minor: minor, URL: b.address(c, minor, f)}
+	if f == repo.RPM && isMirrorList(b.sel.RPMURL) {
+		t.URL, t.MirrorList = b.sel.RPMURL, b.sel.RPMURL
+	}
 	if f != repo.Deb {
 		return t
 	}
@@ -295,6 +298,18 @@ func (b *planner) target(c Channel, minor string, f repo.Format) repo.Target {
 		t.URL, t.Suite = archive+"/", strings.TrimSuffix(suite, "/")
 	}
 	return t
+}
+
+// isMirrorList reports whether an address is that of a metalink or mirrorlist
+// and not of a repository: those of Fedora, CentOS, EPEL, Rocky Linux and
+// AlmaLinux have one of the words in the host or the path.
+func isMirrorList(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
+		return false
+	}
+	where := u.Host + u.Path
+	return strings.Contains(where, "metalink") || strings.Contains(where, "mirrorlist")
 }
 
 // address returns the repository's root, with a trailing slash.

@@ -1,7 +1,6 @@
 package sidebyside
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -244,15 +243,21 @@ func sound(r *repo.Repository, files bool) error {
 	return nil
 }
 
-// packagesRole parses a Packages file, which is in memory already, and keeps
-// all fields.
+// packagesRole parses a Packages file and keeps all fields, in a slice of the
+// size that the crawl makes of what a Release says.
 func packagesRole(args []string) (any, error) {
-	text, err := os.ReadFile(args[0])
+	file, err := os.Open(args[0])
 	if err != nil {
 		return nil, err
 	}
-	var kept []repo.Package
-	for p, err := range apt.Packages(bytes.NewReader(text), "Packages") {
+	defer func() { _ = file.Close() }() // read
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	const stanza = 800 // bytes, as the crawl guesses
+	kept := make([]repo.Package, 0, info.Size()/stanza)
+	for p, err := range apt.Packages(file, "Packages") {
 		if err != nil {
 			return nil, err
 		}
