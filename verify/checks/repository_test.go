@@ -237,6 +237,18 @@ func TestOneThingWrong(t *testing.T) {
 			extra.Artifact.Files = []repo.PayloadFile{program("/usr/share/rom", repo.ARM64)}
 			*p = extra
 		}), []string{}, ""},
+		{"advisories that do not parse", repo.RPM, func(r *verify.Facts) {
+			x := r.RPM.Indexes[0]
+			x.Type, x.File, x.Claims = "updateinfo", file("repodata/updateinfo.xml.gz"), nil
+			x.Problem = &repo.Problem{Kind: repo.Malformed, Text: "line 3"}
+			r.RPM.Indexes = append(r.RPM.Indexes, x)
+		}, []string{"rpm-primary-wellformed=warn"}, "updateinfo.xml.gz does not parse"},
+		{"bad advisories", repo.RPM, func(r *verify.Facts) {
+			x := r.RPM.Indexes[0]
+			x.Type, x.File, x.Claims = "updateinfo", file("repodata/updateinfo.xml.gz"), nil
+			x.AddFault(repo.Problem{Kind: repo.Malformed, Text: "line 3"})
+			r.RPM.Indexes = append(r.RPM.Indexes, x)
+		}, []string{"rpm-primary-wellformed=warn"}, "has 1 bad entries"},
 		{"rpm not signed", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Signatures = nil }),
 			[]string{"rpm-package-signed=fail"}, "an rpm is not signed"},
 		{"a pinned subkey", repo.RPM, func(r *verify.Facts) {
