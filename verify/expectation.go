@@ -19,6 +19,8 @@ import (
 type Expectation struct {
 	Target repo.Target
 	Arches []repo.Arch
+	// SharedArches are those of Arches that every format of the channel has.
+	SharedArches []repo.Arch
 	// Packages that must be there, in the profile's order.
 	Packages []PackageExpectation
 	// Only narrows the package files that are read, by name; nil reads all.

@@ -1,14 +1,11 @@
 package profile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"go.yaml.in/yaml/v3"
 
 	"sigs.k8s.io/pkgverify/repo"
 )
@@ -37,9 +34,7 @@ func LoadExpect(path string) (*ExpectFile, error) {
 		return nil, err
 	}
 	var e ExpectFile
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&e); err != nil {
+	if err := decodeStrictly(data, &e); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var problems []error
