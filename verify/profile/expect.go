@@ -29,7 +29,7 @@ type ExpectedPackage struct {
 
 // LoadExpect reads an ExpectFile. Its error joins every problem.
 func LoadExpect(path string) (*ExpectFile, error) {
-	data, err := readBounded(os.DirFS(filepath.Dir(path)), filepath.Base(path), maxProfileSize)
+	data, err := readBounded(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 	if err != nil {
 		return nil, err
 	}

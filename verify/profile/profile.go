@@ -23,11 +23,9 @@ import (
 //go:embed kubernetes.yaml kep-1731.yaml isv-kubernetes.asc
 var embedded embed.FS
 
-// Bounds on a profile and its key file: they are written by hand.
-const (
-	maxProfileSize = 1 << 20
-	maxKeySize     = 1 << 20
-)
+// MaxFileSize bounds a profile, its key's file and the file of --expect, in
+// bytes: they are written by hand.
+const MaxFileSize = 1 << 20
 
 // Profile is a product.
 type Profile struct {
@@ -173,7 +171,7 @@ func Load(nameOrFile string) (*Profile, error) {
 }
 
 func open(dir fs.FS, name string) (*Profile, error) {
-	data, err := readBounded(dir, name, maxProfileSize)
+	data, err := readBounded(dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
@@ -201,7 +199,7 @@ func decode(dir fs.FS, data []byte) (*Profile, error) {
 		if !slices.Contains(Names(), head.Extends) {
 			return nil, fmt.Errorf("extends %q: there is %s", head.Extends, strings.Join(Names(), " and "))
 		}
-		text, err := readBounded(embedded, head.Extends+".yaml", maxProfileSize)
+		text, err := readBounded(embedded, head.Extends+".yaml")
 		if err != nil {
 			return nil, err
 		}
@@ -235,15 +233,15 @@ func decodeStrictly(data []byte, into any) error {
 	return nil
 }
 
-func readBounded(dir fs.FS, name string, limit int64) ([]byte, error) {
+func readBounded(dir fs.FS, name string) ([]byte, error) {
 	f, err := dir.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // opened for reading
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", name, limit)
+	data, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+	if err == nil && len(data) > MaxFileSize {
+		err = fmt.Errorf("%s is larger than %d bytes", name, MaxFileSize)
 	}
 	return data, err
 }
@@ -254,7 +252,7 @@ func (p *Profile) Keyring() ([]byte, error) {
 	if p.Key.File == "" {
 		return nil, nil
 	}
-	data, err := readBounded(p.dir, p.Key.File, maxKeySize)
+	data, err := readBounded(p.dir, p.Key.File)
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: signing key: %w", p.Name, err)
 	}

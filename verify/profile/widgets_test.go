@@ -24,7 +24,9 @@ const widgets = "testdata/widgets.yaml"
 // compareExpectations compares what a user could tell apart.
 func compareExpectations() cmp.Options {
 	return cmp.Options{
-		cmp.Comparer(func(a, b *regexp.Regexp) bool { return (a == nil) == (b == nil) && (a == nil || a.String() == b.String()) }),
+		cmp.Comparer(func(a, b *regexp.Regexp) bool {
+			return (a == nil) == (b == nil) && (a == nil || a.String() == b.String())
+		}),
 		cmp.Comparer(func(a, b pgp.Pin) bool { return a.String() == b.String() }),
 		cmp.Comparer(func(a, b verify.Range) bool { return reflect.DeepEqual(a, b) }),
 	}
@@ -313,7 +315,7 @@ packages: [{name: widget}]
 	if _, err := profile.Load("kuberntes"); err == nil || !strings.Contains(err.Error(), "kubernetes and kep-1731") {
 		t.Errorf("unknown name: got %v", err)
 	}
-	if _, err := profile.Load(written(t, "#"+strings.Repeat("x", 1<<20))); err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
+	if _, err := profile.Load(written(t, "#"+strings.Repeat("x", profile.MaxFileSize))); err == nil || !strings.Contains(err.Error(), "larger than 1048576 bytes") {
 		t.Errorf("too large: got %v", err)
 	}
 }
