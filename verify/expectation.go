@@ -135,7 +135,8 @@ type BinaryExpectation struct {
 	// upstream version.
 	Outputs []string
 	// Embedded are the places inside the file that tell its version, without
-	// running it; the first that is there counts.
+	// running it; the first place that is there counts. Several entries of one
+	// place are the forms that are right there.
 	Embedded []EmbeddedVersion
 	// Official is where the checksum of the released binary is, below
 	// Expectation.Official; {version} and {arch} (Go's name) are filled in. ""
