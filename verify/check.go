@@ -152,6 +152,11 @@ func guarded(run func() []Finding) (findings []Finding) {
 	return run()
 }
 
+// Unmet is for repositories beside the target's own: it returns why the facts
+// are missing, "" if they are there, and whether that means that nobody could
+// tell. A check's own Needs are seen to before it runs.
+func Unmet(r *repo.Repository, needs ...Need) (blocked bool, why string) { return unmet(needs, r) }
+
 // unmet returns why the facts that a check needs are missing, "" if they are
 // there, and whether that means that nobody could tell.
 func unmet(needs []Need, r *repo.Repository) (blocked bool, why string) {

@@ -19,6 +19,8 @@ import (
 type Expectation struct {
 	Target repo.Target
 	Arches []repo.Arch
+	// SharedArches are those of Arches that every format of the channel has.
+	SharedArches []repo.Arch
 	// Packages that must be there, in the profile's order.
 	Packages []PackageExpectation
 	// Only narrows the package files that are read, by name; nil reads all.
@@ -133,7 +135,8 @@ type BinaryExpectation struct {
 	// upstream version.
 	Outputs []string
 	// Embedded are the places inside the file that tell its version, without
-	// running it; the first that is there counts.
+	// running it; the first place that is there counts. Several entries of one
+	// place are the forms that are right there.
 	Embedded []EmbeddedVersion
 	// Official is where the checksum of the released binary is, below
 	// Expectation.Official; {version} and {arch} (Go's name) are filled in. ""

@@ -9,6 +9,7 @@ import (
 func Catalogue() []verify.Check {
 	return []verify.Check{
 		aptReleasePresent(),
+		aptReleaseFields(),
 		aptIndexChecksums(),
 		aptPackagesWellformed(),
 		rpmRepomdPresent(),
@@ -21,6 +22,9 @@ func Catalogue() []verify.Check {
 		packagesPublished(),
 		channelPolicy(),
 		minorPolicy(),
+		latestPreferred(),
+		formatParity(),
+		dependenciesAsSpecified(),
 		packageChecksums(),
 		packageMatchesIndex(),
 		rpmPackageSigned(),

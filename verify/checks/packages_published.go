@@ -114,12 +114,18 @@ func missing(all []slot, packages []repo.Package) []verify.Finding {
 			holes = append(holes, s)
 		}
 	}
+	return explain(all, holes, len(packages))
+}
+
+// explain says the cause of each hole among the slots once, beginning with the
+// one that explains most. There are so many packages in all.
+func explain(all, holes []slot, packages int) []verify.Finding {
 	causes := []struct {
-		key  func(slot) string
+		key  func(slot) string // what holes of this cause share; "" for a slot that has no such cause
 		says func([]slot) verify.Finding
 	}{
-		{func(slot) string { return "" }, func([]slot) verify.Finding {
-			return verify.Finding{Message: "none of the expected packages is there", Got: fmt.Sprintf("%d other packages", len(packages))}
+		{func(slot) string { return "all" }, func([]slot) verify.Finding {
+			return verify.Finding{Message: "none of the expected packages is there", Got: fmt.Sprintf("%d other packages", packages)}
 		}},
 		{func(s slot) string { return s.arch }, func(h []slot) verify.Finding {
 			return verify.Finding{
@@ -128,7 +134,14 @@ func missing(all []slot, packages []repo.Package) []verify.Finding {
 				Got:     "none of them for " + h[0].arch,
 			}
 		}},
-		{func(s slot) string { return fmt.Sprint(s.version, s.own) }, func(h []slot) verify.Finding {
+		// A version is the product's: packages with versions of their own have
+		// nothing to do with one another.
+		{func(s slot) string {
+			if s.own {
+				return ""
+			}
+			return s.version
+		}, func(h []slot) verify.Finding {
 			return verify.Finding{
 				Subject: verify.Subject{Version: h[0].version},
 				Message: fmt.Sprintf("the version %s is missing: %s", h[0].version, list(names(h))),
@@ -155,7 +168,7 @@ func missing(all []slot, packages []repo.Package) []verify.Finding {
 		expected, byKey := partition(all, c.key), partition(holes, c.key)
 		for _, key := range unique(holes, c.key) {
 			h := byKey[key]
-			if len(h) < len(expected[key]) {
+			if key == "" || len(h) < len(expected[key]) {
 				continue
 			}
 			f := c.says(h)

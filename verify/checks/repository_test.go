@@ -90,13 +90,15 @@ func TestOneThingWrong(t *testing.T) {
 			r.Apt.InRelease.Problem, r.Apt.Release.Problem, r.Apt.ReleaseGPG.Problem = absent, absent, absent
 			r.Apt.Inline, r.Apt.Detached = nil, nil
 			r.Packages = nil
-		}, []string{"apt-index-checksums=skipped", "apt-packages-wellformed=skipped", "apt-release-present=fail", "apt-release-signed=skipped",
-			"binary-architecture=skipped", "channel-policy=skipped", "key-current=skipped", "key-published=skipped", "minor-policy=skipped",
+		}, []string{"apt-index-checksums=skipped", "apt-packages-wellformed=skipped", "apt-release-fields=skipped", "apt-release-present=fail",
+			"apt-release-signed=skipped", "binary-architecture=skipped", "channel-policy=skipped", "dependencies-as-specified=skipped",
+			"format-parity=skipped", "key-current=skipped", "key-published=skipped", "latest-preferred=skipped", "minor-policy=skipped",
 			"package-checksums=skipped", "package-matches-index=skipped", "packages-published=skipped"}, ""},
 		{"nothing reachable", repo.RPM, func(r *verify.Facts) {
 			r.RPM.RepomdFile.Problem, r.RPM.Repomd = unreachable, nil
 			r.Packages = nil
-		}, []string{"binary-architecture=blocked", "channel-policy=blocked", "key-current=blocked", "key-published=blocked", "minor-policy=blocked", "package-checksums=blocked",
+		}, []string{"binary-architecture=blocked", "channel-policy=blocked", "dependencies-as-specified=blocked", "format-parity=blocked",
+			"key-current=blocked", "key-published=blocked", "latest-preferred=blocked", "minor-policy=blocked", "package-checksums=blocked",
 			"package-matches-index=blocked", "packages-published=blocked", "rpm-index-checksums=blocked", "rpm-package-signed=blocked",
 			"rpm-primary-wellformed=blocked", "rpm-repomd-present=blocked", "rpm-repomd-signed=blocked"}, ""},
 		{"repomd.xml as the metalink has it", repo.RPM, func(r *verify.Facts) {
@@ -119,10 +121,12 @@ func TestOneThingWrong(t *testing.T) {
 		{"index missing", repo.RPM, func(r *verify.Facts) {
 			r.RPM.Indexes[0].Problem, r.RPM.Indexes[0].Parsed, r.Packages = absent, false, nil
 			r.RPM.Indexes[0].Content = repo.Content{}
-		}, []string{"binary-architecture=skipped", "channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-matches-index=skipped",
+		}, []string{"binary-architecture=skipped", "channel-policy=skipped", "dependencies-as-specified=skipped", "format-parity=skipped",
+			"latest-preferred=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-matches-index=skipped",
 			"packages-published=skipped", "rpm-index-checksums=fail", "rpm-package-signed=skipped"}, ""},
 		{"no index listed", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes, r.Packages = nil, nil },
-			[]string{"apt-index-checksums=fail", "binary-architecture=skipped", "channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped",
+			[]string{"apt-index-checksums=fail", "binary-architecture=skipped", "channel-policy=skipped", "dependencies-as-specified=skipped",
+				"format-parity=skipped", "latest-preferred=skipped", "minor-policy=skipped", "package-checksums=skipped",
 				"package-matches-index=skipped", "packages-published=skipped"}, "lists no Packages"},
 		{"bad stanza", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].AddFault(*malformed) },
 			[]string{"apt-packages-wellformed=fail"}, "1 bad stanza"},
@@ -201,10 +205,10 @@ func TestOneThingWrong(t *testing.T) {
 		}), []string{}, ""},
 		{"release candidate in stable", repo.RPM, func(r *verify.Facts) {
 			r.Packages = append(r.Packages, pkg(repo.RPM, "kubelet", "1.26.2~rc.0-150500.1.1", "x86_64"))
-		}, []string{"channel-policy=fail"}, "1.26.2-rc.0 does not belong into the channel stable"},
+		}, []string{"channel-policy=fail", "latest-preferred=fail"}, "1.26.2-rc.0 does not belong into the channel stable"},
 		{"another minor", repo.Deb, func(r *verify.Facts) {
 			r.Packages = append(r.Packages, pkg(repo.Deb, "kubelet", "1.27.0-1.1", "amd64"))
-		}, []string{"minor-policy=fail"}, "1.27.0 is not of the minor 1.26"},
+		}, []string{"latest-preferred=fail", "minor-policy=fail"}, "1.27.0"},
 		{"package gone", repo.Deb, onKubelet("amd64", func(p *repo.Package) { p.Artifact.Problem = absent }),
 			[]string{"package-checksums=fail"}, "not there"},
 		{"package unreachable", repo.Deb, onKubelet("amd64", func(p *repo.Package) { p.Artifact.Problem = unreachable }),

@@ -82,7 +82,7 @@ func sound(f repo.Format) *verify.Facts {
 	if f == repo.Deb {
 		r.Apt = &repo.Apt{
 			InRelease: file("InRelease"), Release: file("Release"), ReleaseGPG: file("Release.gpg"),
-			Inline: &repo.Release{Origin: "x"}, Detached: &repo.Release{Origin: "x"},
+			Inline: soundRelease(), Detached: soundRelease(),
 			InlineSignatures: []repo.Signature{good("InRelease")}, DetachedSignatures: []repo.Signature{good("Release")},
 			Indexes: []repo.Index{index("Packages", "Packages.gz", "InRelease")},
 		}
@@ -101,6 +101,10 @@ func sound(f repo.Format) *verify.Facts {
 		}
 	}
 	return &verify.Facts{Repository: r}
+}
+
+func soundRelease() *repo.Release {
+	return &repo.Release{Origin: "x", Architectures: []string{"s390x", "amd64"}, Date: now.Add(-time.Hour)}
 }
 
 func revision(f repo.Format) string {

@@ -1,14 +1,11 @@
 package profile
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"go.yaml.in/yaml/v3"
 
 	"sigs.k8s.io/pkgverify/repo"
 )
@@ -32,14 +29,12 @@ type ExpectedPackage struct {
 
 // LoadExpect reads an ExpectFile. Its error joins every problem.
 func LoadExpect(path string) (*ExpectFile, error) {
-	data, err := readBounded(os.DirFS(filepath.Dir(path)), filepath.Base(path), maxProfileSize)
+	data, err := readBounded(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 	if err != nil {
 		return nil, err
 	}
 	var e ExpectFile
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(&e); err != nil {
+	if err := decodeStrictly(data, &e); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var problems []error

@@ -17,25 +17,27 @@ import (
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/pgp"
+	"sigs.k8s.io/pkgverify/verify"
 )
 
 //go:embed kubernetes.yaml kep-1731.yaml isv-kubernetes.asc
 var embedded embed.FS
 
-// Bounds on a profile and its key file: they are written by hand.
-const (
-	maxProfileSize = 1 << 20
-	maxKeySize     = 1 << 20
-)
+// MaxFileSize bounds a profile, its key's file and the file of --expect, in
+// bytes: they are written by hand.
+const MaxFileSize = 1 << 20
 
 // Profile is a product.
 type Profile struct {
+	// Extends names an embedded profile, which the file then only changes:
+	// mappings are merged, lists and single values replaced.
+	Extends       string                   `yaml:"extends"`
 	Name          string                   `yaml:"name"`
 	Title         string                   `yaml:"title"`
 	Base          string                   `yaml:"base"`
 	Layout        map[repo.Format]string   `yaml:"layout"`
 	Key           Key                      `yaml:"key"`
-	Architectures []string                 `yaml:"architectures"`
+	Architectures []Architecture           `yaml:"architectures"`
 	Channels      []Channel                `yaml:"channels"`
 	Packages      []Package                `yaml:"packages"`
 	Distributions map[repo.Format][]string `yaml:"distributions"`
@@ -45,8 +47,9 @@ type Profile struct {
 	Created       []string                 `yaml:"created"`
 	Official      string                   `yaml:"official"`
 
-	// dir is where files named by the profile are.
-	dir fs.FS
+	// dir is where the key's file is.
+	dir     fs.FS
+	assumed map[repo.Format][]verify.Capability // Assumed, read
 }
 
 // Key is the product's current signing key.
@@ -79,6 +82,10 @@ type Channel struct {
 	Marker      string   `yaml:"marker"`
 	EveryPatch  bool     `yaml:"everyPatch"`
 	Never       []string `yaml:"never"`
+	// Formats that the channel is published in; empty: all of the profile's.
+	Formats []repo.Format `yaml:"formats"`
+	// Official replaces the profile's for this channel.
+	Official string `yaml:"official"`
 
 	versions, own *regexp.Regexp
 }
@@ -95,10 +102,15 @@ type Package struct {
 	Dependencies []Dependency `yaml:"dependencies"`
 }
 
-// ByMinor is the version of a package that belongs to a range of minors.
+// ByMinor is the oldest of a package's own versions that will do in the
+// repositories of a range of minors.
 type ByMinor struct {
-	Minors  string `yaml:"minors"`
-	Version string `yaml:"version"`
+	Minors string `yaml:"minors"`
+	// Channels by name; empty is all.
+	Channels []string `yaml:"channels"`
+	Version  string   `yaml:"version"`
+
+	minors verify.Range // Minors, read
 }
 
 // File is a file that a package must bring.
@@ -110,6 +122,8 @@ type File struct {
 	Owner  string      `yaml:"owner"`
 	Group  string      `yaml:"group"`
 	Config bool        `yaml:"config"`
+
+	kind, mode fs.FileMode // Type and Mode, read
 }
 
 // Dependency is what versions of a range must depend on.
@@ -118,6 +132,9 @@ type Dependency struct {
 	Format   repo.Format `yaml:"format"`
 	Needs    []string    `yaml:"needs"`
 	Optional []string    `yaml:"optional"`
+
+	versions verify.Range        // Versions, read
+	needs    []verify.Capability // Needs, read
 }
 
 // Binary is a program of a package, and how it tells its version.
@@ -154,18 +171,13 @@ func Load(nameOrFile string) (*Profile, error) {
 }
 
 func open(dir fs.FS, name string) (*Profile, error) {
-	data, err := readBounded(dir, name, maxProfileSize)
+	data, err := readBounded(dir, name)
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	p := &Profile{dir: dir}
-	dec := yaml.NewDecoder(bytes.NewReader(data))
-	dec.KnownFields(true)
-	if err := dec.Decode(p); err != nil {
+	p, err := decode(dir, data)
+	if err != nil {
 		return nil, fmt.Errorf("profile %s: %w", name, err)
-	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("profile %s: more than one YAML document", name)
 	}
 	if err := p.validate(); err != nil {
 		return nil, err
@@ -173,15 +185,63 @@ func open(dir fs.FS, name string) (*Profile, error) {
 	return p, nil
 }
 
-func readBounded(dir fs.FS, name string, limit int64) ([]byte, error) {
+// decode reads a profile whose key's file is in dir.
+func decode(dir fs.FS, data []byte) (*Profile, error) {
+	var head struct {
+		Extends string `yaml:"extends"`
+	}
+	// What else is there, and whether it is right, the strict decoder sees.
+	if err := yaml.Unmarshal(data, &head); err != nil {
+		return nil, err
+	}
+	p := &Profile{}
+	if head.Extends != "" {
+		if !slices.Contains(Names(), head.Extends) {
+			return nil, fmt.Errorf("extends %q: there is %s", head.Extends, strings.Join(Names(), " and "))
+		}
+		text, err := readBounded(embedded, head.Extends+".yaml")
+		if err != nil {
+			return nil, err
+		}
+		if p, err = decode(embedded, text); err != nil {
+			return nil, err
+		}
+	}
+	inherited := p.Key
+	p.Name, p.Title, p.Key.File = "", "", "" // each profile's own
+	if err := decodeStrictly(data, p); err != nil {
+		return nil, err
+	}
+	if p.Key.File != "" {
+		p.dir = dir
+	} else if p.Key.Fingerprint == inherited.Fingerprint {
+		p.Key.File = inherited.File // and p.dir
+	}
+	return p, nil
+}
+
+// decodeStrictly reads one document, in which every field must be known.
+func decodeStrictly(data []byte, into any) error {
+	dec := yaml.NewDecoder(bytes.NewReader(data))
+	dec.KnownFields(true)
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return errors.New("more than one YAML document")
+	}
+	return nil
+}
+
+func readBounded(dir fs.FS, name string) ([]byte, error) {
 	f, err := dir.Open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }() // opened for reading
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes", name, limit)
+	data, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
+	if err == nil && len(data) > MaxFileSize {
+		err = fmt.Errorf("%s is larger than %d bytes", name, MaxFileSize)
 	}
 	return data, err
 }
@@ -192,7 +252,7 @@ func (p *Profile) Keyring() ([]byte, error) {
 	if p.Key.File == "" {
 		return nil, nil
 	}
-	data, err := readBounded(p.dir, p.Key.File, maxKeySize)
+	data, err := readBounded(p.dir, p.Key.File)
 	if err != nil {
 		return nil, fmt.Errorf("profile %s: signing key: %w", p.Name, err)
 	}
@@ -207,77 +267,4 @@ func (p *Profile) Channel(name string) (Channel, bool) {
 		}
 	}
 	return Channel{}, false
-}
-
-// validate checks p, compiles its expressions, and reports all problems.
-func (p *Profile) validate() error {
-	var problems []error
-	bad := func(format string, args ...any) {
-		problems = append(problems, fmt.Errorf("profile %s: "+format, append([]any{p.Name}, args...)...))
-	}
-	if p.Name == "" {
-		bad("has no name")
-	}
-	if p.Base == "" {
-		bad("has no base address")
-	}
-	if len(p.Layout) == 0 {
-		bad("has no layout: name the path of at least one format")
-	}
-	for f, path := range p.Layout {
-		if !slices.Contains(repo.Formats(), f) {
-			bad("layout: format %q is not one of %v", f, repo.Formats())
-		}
-		if strings.HasPrefix(path, "/") || slices.Contains(strings.Split(path, "/"), "..") {
-			bad("layout %s: %q must be below base", f, path)
-		}
-	}
-	pin, err := pgp.ParsePin(p.Key.Fingerprint)
-	if err != nil {
-		bad("key.fingerprint: %w", err)
-	}
-	p.Key.pin = pin
-	if p.Key.WarnDays == 0 {
-		p.Key.WarnDays = 60
-	}
-	if len(p.Architectures) == 0 {
-		bad("has no architectures")
-	}
-	for _, a := range p.Architectures {
-		if _, ok := repo.ParseArch(a); !ok {
-			bad("architecture %q is not known", a)
-		}
-	}
-	if len(p.Channels) == 0 {
-		bad("has no channels")
-	}
-	for i := range p.Channels {
-		c := &p.Channels[i]
-		var err error
-		if c.versions, err = compile(c.Versions); err != nil {
-			bad("channel %s: versions: %w", c.Name, err)
-		}
-		if c.own, err = compile(c.OwnVersions); err != nil {
-			bad("channel %s: ownVersions: %w", c.Name, err)
-		}
-	}
-	if len(p.Packages) == 0 {
-		bad("has no packages")
-	}
-	for _, x := range p.Packages {
-		for _, b := range x.Binaries {
-			if !strings.HasPrefix(b.Path, "/") || len(b.Outputs) == 0 {
-				bad("package %s: binary %q needs an absolute path and outputs", x.Name, b.Path)
-			}
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// compile returns nil for an empty expression, which accepts all.
-func compile(expr string) (*regexp.Regexp, error) {
-	if expr == "" {
-		return nil, nil
-	}
-	return regexp.Compile(expr)
 }

@@ -1,8 +1,6 @@
 package profile_test
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -219,49 +217,5 @@ func TestMarker(t *testing.T) {
 		if diff := cmp.Diff(tt.want, e.Package("kubelet").Versions); diff != "" {
 			t.Errorf("%s %q (-want +got):\n%s", tt.channel, tt.text, diff)
 		}
-	}
-}
-
-const third = `
-name: widgets
-title: a product that has nothing to do with Kubernetes
-base: https://repo.example.com/
-layout: {deb: "{folder}/{minor}/"}
-key: {fingerprint: 0123456789ABCDEF0123456789ABCDEF01234567, paths: {deb: [key.asc]}}
-architectures: [x86_64]
-channels: [{name: main, folder: main, title: all, versions: ''}]
-packages: [{name: widget}]
-`
-
-func TestProfileOfTheUsersOwn(t *testing.T) {
-	t.Parallel()
-	write := func(text string) string {
-		path := filepath.Join(t.TempDir(), "widgets.yaml")
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	p, err := plan(t, load(t, write(third)), profile.Selection{Channels: []string{"main"}, Minors: []string{"2.0"}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := p.Targets[0].Target.URL; len(p.Targets) != 1 || got != "https://repo.example.com/main/2.0/" {
-		t.Errorf("targets: %+v", p.Targets)
-	}
-	for _, tt := range []struct{ name, old, new, want string }{
-		{"unknown field", "title:", "titel:", "titel"},
-		{"bad fingerprint", "0123456789ABCDEF0123456789ABCDEF01234567", "zz", "hexadecimal"},
-		{"unknown architecture", "x86_64", "pdp11", "pdp11"},
-		{"bad expression", "versions: ''", "versions: '('", "versions"},
-		{"path out of base", `"{folder}/{minor}/"`, `"../x/"`, "below base"},
-		{"no packages", "packages: [{name: widget}]", "packages: []", "has no packages"},
-	} {
-		if _, err := profile.Load(write(strings.Replace(third, tt.old, tt.new, 1))); err == nil || !strings.Contains(err.Error(), tt.want) {
-			t.Errorf("%s: got %v, want %q in it", tt.name, err, tt.want)
-		}
-	}
-	if _, err := profile.Load("kuberntes"); err == nil || !strings.Contains(err.Error(), "kubernetes and kep-1731") {
-		t.Errorf("unknown name: got %v", err)
 	}
 }

@@ -86,21 +86,19 @@ func (p *Profile) Plan(sel Selection, checks []verify.Check, distros []images.Di
 	}
 	for _, c := range channels {
 		plan.Channels = append(plan.Channels, c.Name)
+		if !slices.ContainsFunc(formats, c.has) && len(formats) > 0 {
+			b.bad("channel %s of profile %s is published as %s, not as %s", c.Name, p.Name, join(c.Formats), join(formats))
+		}
 		for _, minor := range minors {
 			for _, f := range formats {
-				plan.Targets = append(plan.Targets, &verify.Expectation{
-					Target:      b.target(c, minor, f),
-					Arches:      arches,
-					Packages:    b.expected(packages, c, minor, versions),
-					Pinned:      pinned,
-					KeyFiles:    p.Key.Paths[f],
-					KeyWarning:  time.Duration(p.Key.WarnDays) * 24 * time.Hour,
-					ChannelRule: verify.VersionRule{Title: c.Title, Match: c.versions, Own: c.own},
-					Marker:      b.marker(c, minor, versions),
-					Only:        b.sel.Packages,
-					OnlyArches:  narrowed(b.sel.Arches, arches),
-					Now:         sel.Now,
-				})
+				if !c.has(f) {
+					continue
+				}
+				e := b.expectation(c, minor, f, arches)
+				e.Packages = b.expected(packages, c, e.Target, versions)
+				e.Pinned = pinned
+				e.Marker = b.marker(c, minor, versions)
+				plan.Targets = append(plan.Targets, e)
 			}
 		}
 	}
@@ -127,15 +125,6 @@ func (s *Selection) pointed() repo.Format {
 // formats returns the formats that the profile has, in the usual order.
 func (p *Profile) formats() []repo.Format {
 	return slices.DeleteFunc(repo.Formats(), func(f repo.Format) bool { return p.Layout[f] == "" })
-}
-
-func (p *Profile) arches() []repo.Arch {
-	var out []repo.Arch
-	for _, name := range p.Architectures {
-		a, _ := repo.ParseArch(name) // validate refused what is not known
-		out = append(out, a)
-	}
-	return out
 }
 
 // choose returns the values that were asked for, or all.
@@ -283,49 +272,6 @@ func checkAddress(address string) error {
 	return fmt.Errorf("scheme %q is not one of http, https, file", u.Scheme)
 }
 
-// target returns the repository of a channel and minor. An apt address that
-// goes on behind a folder dists names a suite of the archive above that folder
-// (Debian repository format, "Repository layout").
-func (b *planner) target(c Channel, minor string, f repo.Format) repo.Target {
-	t := repo.Target{Format: f, Channel: c.Name, Minor: minor, URL: b.address(c, minor, f)}
-	if f == repo.RPM && isMirrorList(b.sel.RPMURL) {
-		t.URL, t.MirrorList = b.sel.RPMURL, b.sel.RPMURL
-	}
-	if f != repo.Deb {
-		return t
-	}
-	if archive, suite, ok := strings.Cut(t.URL, "/dists/"); ok && suite != "" {
-		t.URL, t.Suite = archive+"/", strings.TrimSuffix(suite, "/")
-	}
-	return t
-}
-
-// isMirrorList reports whether an address is that of a metalink or mirrorlist
-// and not of a repository: those of Fedora, CentOS, EPEL, Rocky Linux and
-// AlmaLinux have one of the words in the host or the path.
-func isMirrorList(address string) bool {
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") {
-		return false
-	}
-	where := u.Host + u.Path
-	return strings.Contains(where, "metalink") || strings.Contains(where, "mirrorlist")
-}
-
-// address returns the repository's root, with a trailing slash.
-func (b *planner) address(c Channel, minor string, f repo.Format) string {
-	direct := map[repo.Format]string{repo.Deb: b.sel.DebURL, repo.RPM: b.sel.RPMURL}[f]
-	if direct != "" {
-		return strings.TrimSuffix(direct, "/") + "/"
-	}
-	base := b.profile.Base
-	if b.sel.BaseURL != "" {
-		base = b.sel.BaseURL
-	}
-	path := strings.NewReplacer("{folder}", c.Folder, "{minor}", minor).Replace(b.profile.Layout[f])
-	return strings.TrimSuffix(base, "/") + "/" + strings.TrimSuffix(path, "/") + "/"
-}
-
 // pin returns the key that was asked for, or the profile's.
 func (b *planner) pin() pgp.Pin {
 	if b.sel.Fingerprint == "" {
@@ -364,50 +310,13 @@ func (b *planner) versions(channels []Channel, minors []string) []string {
 	return out
 }
 
+// has reports whether the channel is published in the format.
+func (c Channel) has(f repo.Format) bool { return len(c.Formats) == 0 || slices.Contains(c.Formats, f) }
+
 // takes reports whether a version of the product belongs into the channel's
 // repository of that minor.
 func (c Channel) takes(version, minor string) bool {
 	return strings.HasPrefix(version, minor+".") && (c.versions == nil || c.versions.MatchString(version))
-}
-
-// expected makes the expectations of one target.
-func (b *planner) expected(packages []Package, c Channel, minor string, versions []string) []verify.PackageExpectation {
-	var out []verify.PackageExpectation
-	for _, p := range packages {
-		x := verify.PackageExpectation{Name: p.Name, OwnVersions: p.OwnVersions, MinVersion: p.MinVersion}
-		for _, bin := range p.Binaries {
-			x.Binaries = append(x.Binaries, verify.BinaryExpectation{Path: bin.Path, Args: bin.Args, Outputs: bin.Outputs})
-		}
-		listed := versions
-		if b.sel.Expect != nil {
-			listed, x.Arches = b.sel.Expect.of(p.Name)
-		}
-		for _, v := range listed {
-			switch {
-			case p.OwnVersions && b.sel.Expect == nil:
-			case p.OwnVersions, c.takes(v, minor):
-				x.Versions = append(x.Versions, v)
-			}
-		}
-		out = append(out, x)
-	}
-	return out
-}
-
-// marker returns where the latest version is to be learnt, if it must be.
-func (b *planner) marker(c Channel, minor string, versions []string) *verify.Marker {
-	if len(versions) > 0 || b.sel.Expect != nil {
-		return nil
-	}
-	return &verify.Marker{URL: strings.ReplaceAll(c.Marker, "{minor}", minor), EveryPatch: c.EveryPatch}
-}
-
-// narrowed returns the architectures if the user chose them, nil otherwise.
-func narrowed(asked []string, chosen []repo.Arch) []repo.Arch {
-	if len(asked) == 0 {
-		return nil
-	}
-	return chosen
 }
 
 // cells adds the container cells of every target.
