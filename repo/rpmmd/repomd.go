@@ -17,6 +17,9 @@ import (
 // nine, modifyrepo_c may add some; SUSE has one a language.
 const MaxData = 100
 
+// maxTimestamp is the end of the year 9999, the last that RFC 3339 can write.
+const maxTimestamp = 253402300799
+
 // maxTags bounds the tags of repomd.xml, of each kind.
 const maxTags = 100
 
@@ -222,7 +225,11 @@ func (e *dataElement) child(space, name string) error {
 		// Python's createrepo wrote fractions.
 		whole, _, _ := strings.Cut(strings.TrimSpace(text), ".")
 		var seconds int64
-		if seconds, err = number(name, whole); err == nil {
+		switch seconds, err = number(name, whole); {
+		case err != nil:
+		case seconds > maxTimestamp:
+			err = &repo.FormatError{Text: fmt.Sprintf("timestamp %d is after the year 9999", seconds)}
+		default:
 			e.out.Time = time.Unix(seconds, 0).UTC()
 		}
 	}
