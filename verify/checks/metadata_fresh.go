@@ -15,8 +15,8 @@ import (
 // the date in the already stored Release file. The Valid-Until field may
 // specify at which time the Release file should be considered expired by the
 // client." apt.conf(5), Acquire::Max-FutureTime: 10 seconds. createrepo_c(8),
-// --revision: "Arbitrary string for a repository revision", by default the UNIX
-// time; timestamp of a data element: when the file was made.
+// --revision: "User-specified revision for this repository", any text, by
+// default the UNIX time; timestamp of a data element: when the file was made.
 func metadataFresh() verify.Check {
 	return verify.Check{
 		ID:       "metadata-fresh",

@@ -10,9 +10,8 @@ import (
 	"sigs.k8s.io/pkgverify/verify"
 )
 
-// apt-secure(8): "files with only MD5 or SHA-1 are treated as if they had no
-// hash" (apt-pkg/contrib/hashes.cc, HashString::usable: SHA256 and SHA512 count,
-// MD5Sum and SHA1 do not). rpm-md has one checksum each; librepo and libzypp
+// apt, apt-pkg/contrib/hashes.cc: HashStringList::usable wants SHA256 or SHA512;
+// a file with only MD5Sum and SHA1 has no hash that counts. rpm-md has one checksum each; librepo and libzypp
 // take any that they know, so that only the publisher can see to it.
 func metadataStrongHash() verify.Check {
 	return verify.Check{
@@ -24,7 +23,7 @@ func metadataStrongHash() verify.Check {
 		Needs:    []verify.Need{verify.NeedRoot},
 		Doc: `Asks for SHA-256 or better, deb: in the release file for every form of Packages and Sources, and in every stanza; rpm: in checksum and open-checksum of every data element of repomd.xml, and as the checksum of every package. Primary, filelists and other must have an open-checksum where they are compressed. MD5 and SHA-1 beside a strong hash do no harm.
 
-Why: the signature covers the release file or repomd.xml only; all else hangs on hashes. With MD5 or SHA-1 two packages can be made that share one, and one signature then holds for both. apt has not counted MD5 and SHA-1 as hashes since 2017 and refuses ("No Hash entry in Release file, which is considered strong enough"); dnf and zypper still take SHA-1 without a word.
+Why: the signature covers the release file or repomd.xml only; all else hangs on hashes. With MD5 or SHA-1 two packages can be made that share one, and one signature then holds for both. apt has not counted MD5 and SHA-1 as hashes since 2017 and refuses ("No Hash entry in Release file ... which is considered strong enough for security purposes"); dnf and zypper still take SHA-1 without a word.
 
 When it fails: make the index again with SHA-256 (apt-ftparchive and dpkg-scanpackages write it by default; createrepo_c --checksum sha256), and sign it again.`,
 		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {

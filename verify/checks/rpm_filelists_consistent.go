@@ -21,7 +21,7 @@ func rpmFilelistsConsistent() verify.Check {
 		Needs:    []verify.Need{verify.NeedIndex},
 		Doc: `Asks that repomd.xml lists filelists, and that filelists and, if there is one, other have exactly the packages of primary: each pkgid once for each time that primary has it, under the same name, version and architecture.
 
-Why: primary names some files of a package only (below /etc and in bin folders). A dependency on any other path, and "dnf provides", are answered from filelists, and clients join the two by pkgid: a package that filelists lacks, or has under another pkgid, has no such files for them. Nothing else notices, because clients pass over it in silence. dnf and zypper read the repository without filelists too (dnf5 fetches it only when asked), and yum does not. Metadata of two publications mixed on a mirror are found here (k/r #3969: filelists.xml.gz answered 403, from a stale repomd.xml).
+Why: primary names some files of a package only (below /etc and in bin folders). A dependency on any other path, and "dnf provides", are answered from filelists, and clients join the two by pkgid: a package that filelists lacks, or has under another pkgid, has no such files for them. Nothing else notices, because clients pass over it in silence. dnf and zypper read a repository without filelists, too (dnf5 fetches it only when asked); these questions then have no answer. Metadata of two publications mixed on a mirror are found here (k/r #3969: filelists.xml.gz answered 403, from a stale repomd.xml).
 
 When it fails: run createrepo_c again over all packages, sign repomd.xml, and publish all of repodata at once.`,
 		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {

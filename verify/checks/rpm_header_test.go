@@ -15,7 +15,7 @@ import (
 // hideTags gives tags of an rpm's main header numbers that no program reads,
 // and corrects all that the signature header says of the header: the package is
 // one of a tool that does not write these tags. Its signatures are void.
-func hideTags(t *testing.T, dir, path string, tags ...uint32) {
+func hideTags(t *testing.T, path string, tags ...uint32) {
 	t.Helper()
 	data := get(t, path)
 	p, err := rpm.Read(bytes.NewReader(data), nil)

@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/pkgverify/verify"
 )
 
-// apt 3.0 debian/default-sequoia.config: "sha1.second_preimage_resistance =
-// 2026-02-01", "sha224 = 2026-02-01", and signature packets of version 3 until
-// the same day; the tables of each client, with their sources, are in package
-// policy. RFC 9580 section 5.2.2: version 3 "MUST NOT" be made any more.
+// apt 3.0, debian/default-sequoia.config, and the policies of the other clients:
+// their tables and dates, each with its source, are in package policy. RFC 9580
+// section 5.2: signatures of version 3 may be accepted and are no longer to be
+// made. rpm-sequoia #26: version 3 is accepted until version 4 is the norm.
 func signaturePolicy() verify.Check {
 	return verify.Check{
 		ID:       "signature-policy",

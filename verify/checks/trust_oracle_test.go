@@ -404,7 +404,7 @@ func TestTrustAgainstRPMTools(t *testing.T) {
 		}, []string{"rpm-package-digests=fail"}, "-", false},
 		{"a payload digest under a tag that nobody reads", func(t *testing.T, d *rpmTree) {
 			path := rpmFiles(t, d.dir)[0]
-			hideTags(t, d.dir, path, 5092, 5093, 5097)
+			hideTags(t, path, 5092, 5093, 5097)
 			d.index(t)
 		}, []string{"rpm-package-digests=fail"}, "-", true},
 	} {
