@@ -30,7 +30,7 @@ When it fails: for a weak self-signature, extend the key again with a current gp
 			c := keyCopies{signers: signers(r)}
 			for _, key := range r.PinnedKeys {
 				if holds(key, e.Pinned) {
-					c.judge(e, key, "the key as it is pinned", "")
+					c.judge(e, key, "the key as it is pinned", e.Target.URL)
 				}
 			}
 			var unknown []verify.Finding
@@ -103,7 +103,7 @@ func (c *keyCopies) judge(e *verify.Expectation, key repo.Key, copied, url strin
 			}
 			known = &f
 			known.URL = url
-			if url != "" {
+			if url != e.Target.URL {
 				known.Subject.File = copied
 			}
 			c.of[f.Message] = known

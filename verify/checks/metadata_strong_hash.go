@@ -30,7 +30,7 @@ When it fails: make the index again with SHA-256 (apt-ftparchive and dpkg-scanpa
 			var found []verify.Finding
 			if r.Apt != nil {
 				found = weakRelease(r.Apt)
-				found = append(found, weakSources(r.Sources)...)
+				found = append(found, weakSources(r)...)
 			} else {
 				found = weakRepomd(r.RPM)
 			}
@@ -102,9 +102,9 @@ func plural(n int, one, many string) string {
 }
 
 // weakSources judges the files of source packages.
-func weakSources(sources []repo.SourcePackage) []verify.Finding {
+func weakSources(r *verify.Facts) []verify.Finding {
 	var c causes
-	for _, s := range sources {
+	for _, s := range r.Sources {
 		for _, f := range s.Files {
 			if !strong(f.Digests) {
 				c.add(verify.Finding{
@@ -112,6 +112,7 @@ func weakSources(sources []repo.SourcePackage) []verify.Finding {
 					Message: s.By + " gives no strong hash of a source file",
 					Want:    "Checksums-Sha256",
 					Got:     algorithms(f.Digests),
+					URL:     indexURL(r, s.By),
 					Hint:    hashHint,
 				})
 			}

@@ -24,7 +24,7 @@ func signaturePolicy() verify.Check {
 		Severity: verify.Error,
 		Formats:  repo.Formats(),
 		Needs:    []verify.Need{verify.NeedRoot},
-		Doc: `Asks that the signatures by the pinned key that clients need are of a kind that every supported client accepts today: those of InRelease and Release.gpg by apt with gpgv and with sqv; that of repomd.xml.asc by GnuPG (zypper, dnf) and by rpm-sequoia (dnf of Fedora); those of each rpm, as far as packages are read, by rpm with its own parser, with rpm-sequoia, and with Fedora's crypto-policies. It warns where a client will refuse within twelve months, and names the client and the day. It warns of version 3 packets also where no client has a day for them yet. Signatures by other keys, which no client needs, do not matter.
+		Doc: `Asks that the signatures by the pinned key that clients need are of a kind that every supported client accepts today: those of InRelease and Release.gpg by apt with gpgv and with sqv; that of repomd.xml.asc by GnuPG (zypper, and dnf where librepo uses it) and by rpm-sequoia (dnf where librepo uses rpm), with and without crypto-policies; those of each rpm, as far as packages are read, by rpm with its own parser, with rpm-sequoia, and with Fedora's crypto-policies. It warns where a client will refuse within twelve months, and names the client and the day. It warns of version 3 packets also where no client has a day for them yet. Signatures by other keys, which no client needs, do not matter.
 
 Why: a signature can be right and be refused. The build service signed with version 3 packets for years; apt 2.9.19 began to warn ("Signature Packet v3 is not considered secure", k/r #3869), and since 2026-02-01 it refuses (k/k #133098). The days that are known: MD5 and SHA-1 over data are refused since long, SHA-224 by apt since 2026-02-01, version 3 by apt since 2026-02-01, RSA of 2048 bits by apt from 2030-02-01. rpm calls version 3 deprecated; rpm-sequoia makes an exception for it until version 4 is the norm.
 
@@ -49,7 +49,7 @@ When it fails: sign with a current gpg (--digest-algo SHA512; obs-sign: version 
 				root(r.Apt.InRelease, r.Apt.InlineSignatures, "apt-release-signed", "apt-gpgv", "apt-sqv")
 				root(r.Apt.ReleaseGPG, r.Apt.DetachedSignatures, "apt-release-signed", "apt-gpgv", "apt-sqv")
 			} else {
-				root(r.RPM.SignatureFile, r.RPM.Signatures, "rpm-repomd-signed", "gnupg", "rpm-fedora")
+				root(r.RPM.SignatureFile, r.RPM.Signatures, "rpm-repomd-signed", "gnupg", "rpm-sequoia", "rpm-fedora")
 				for _, p := range r.Packages {
 					// rpm verifies all that a package has, and one that it refuses
 					// is one too many.

@@ -54,7 +54,7 @@ func TestSignaturePolicy(t *testing.T) {
 		{"version 3 in rpms", repo.RPM, all("2026-11-01", version(3)), verify.Warn, "OpenPGP packets of version 3 are deprecated, and refused by Sequoia's own policy: they are in 13 files", "repodata/repomd.xml.asc"},
 		{"version 6", repo.Deb, all("2026-11-01", version(6)), verify.Fail, "OpenPGP packets of version 6, which clients refuse", "apt up to 2.9.18 with gpgv 2.2 (Debian 12, Ubuntu 22.04) refuses"},
 		{"SHA-1", repo.Deb, all("2026-11-01", hash("SHA1")), verify.Fail, "signatures by SHA1, which clients refuse, are in 2 files", "refuses since 2013-02-01"},
-		{"SHA-1 in rpms", repo.RPM, all("2026-11-01", hash("SHA1")), verify.Fail, "signatures by SHA1", "Debian 13"},
+		{"SHA-1 in rpms", repo.RPM, all("2026-11-01", hash("SHA1")), verify.Fail, "signatures by SHA1, which clients refuse, are in 13 files", "Debian 13"},
 		{"MD5", repo.Deb, all("2026-11-01", hash("MD5")), verify.Fail, "signatures by MD5", ""},
 		{"MD5 in rpms", repo.RPM, all("2026-11-01", hash("MD5")), verify.Fail, "signatures by MD5, which clients refuse, are in 13 files", "GnuPG 2.2"},
 		{"SHA-224 before", repo.Deb, all("2025-12-01", hash("SHA224")), verify.Warn, "signatures by SHA224", "will refuse from 2026-02-01"},

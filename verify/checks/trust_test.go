@@ -51,8 +51,8 @@ func runCases(t *testing.T, id string, cases []oneCase) {
 			if details := f.Got + "\n" + strings.Join(f.Evidence, "\n"); !strings.Contains(details, tt.got) {
 				t.Errorf("details %q, want %q in them", details, tt.got)
 			}
-			if (res.Status == verify.Fail || res.Status == verify.Warn) && (f.Hint == "" || f.Want+f.Got+strings.Join(f.Evidence, "") == "") {
-				t.Errorf("%q does not say what was wanted and got, or what to do", f.Message)
+			if (res.Status == verify.Fail || res.Status == verify.Warn) && (f.Hint == "" || f.URL == "" || f.Want+f.Got+strings.Join(f.Evidence, "") == "") {
+				t.Errorf("%q does not say where, what was wanted and got, or what to do", f.Message)
 			}
 		})
 	}
