@@ -14,6 +14,9 @@ type Repository struct {
 	Mirrors *MirrorList `json:"mirrors,omitempty"`
 	// Keys are the copies of the signing key that the repository serves.
 	Keys []KeyFile `json:"keys,omitempty"`
+	// PinnedKeys are the keys that the crawl was given, and held first against
+	// the signatures.
+	PinnedKeys []Key `json:"pinned_keys,omitempty"`
 	// Sources are the source packages of an apt repository that has them.
 	Sources []SourcePackage `json:"sources,omitempty"`
 	// Restarts say that, and why, the crawl began again: the repository was
@@ -120,6 +123,8 @@ type RPMMD struct {
 	// Filelists has one entry for each package that filelists.xml names: its
 	// pkgid, name, version and architecture.
 	Filelists []FilelistEntry `json:"-"`
+	// Others is the same of other.xml; Files counts the changelog entries.
+	Others []FilelistEntry `json:"-"`
 }
 
 // Repomd is a parsed repomd.xml.
@@ -141,7 +146,7 @@ type RepomdData struct {
 	Time     time.Time `json:"time,omitzero"`
 }
 
-// FilelistEntry names one package of filelists.xml.
+// FilelistEntry names one package of filelists.xml or other.xml.
 type FilelistEntry struct {
 	PkgID, Name, Version, Arch string
 	Files                      int

@@ -93,7 +93,11 @@ type Key struct {
 	CanSign          bool      `json:"can_sign"`
 	// SelfSignatureHash is the hash of the self-signature in force.
 	SelfSignatureHash string `json:"self_signature_hash,omitempty"`
-	Subkeys           []Key  `json:"subkeys,omitempty"`
+	// WeakSelfSignature says that the key rests on a self-signature (a subkey on
+	// a binding) by MD5, SHA-1 or RIPEMD-160: to clients that refuse these it is
+	// no key, or one of another expiry or use.
+	WeakSelfSignature bool  `json:"weak_self_signature,omitempty"`
+	Subkeys           []Key `json:"subkeys,omitempty"`
 }
 
 // KeyFile is a key as the repository serves it.

@@ -169,6 +169,7 @@ func (c *crawler) keys(ctx context.Context) {
 		}
 		c.out.Keys = append(c.out.Keys, key)
 	}
+	c.out.PinnedKeys = c.opts.Keyring.At(c.opts.Now).Keys()
 	c.ring = pgp.Merge(rings...).At(c.opts.Now)
 	c.ringID = ringID(c.ring.Keys())
 }

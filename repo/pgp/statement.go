@@ -238,6 +238,7 @@ func (c *component) fact(now time.Time, sub bool) repo.Key {
 	st := c.latest(now)
 	f.Expires = c.ends(st)
 	f.SelfSignatureHash = c.hash(now)
+	f.WeakSelfSignature = c.restsOnWeak(now)
 	f.CanSign = c.canSign(st, sub)
 	if r, ok := c.revoked(); ok {
 		f.Revoked, f.RevokedAt, f.RevocationReason = true, r.created, r.name()

@@ -17,6 +17,9 @@ import (
 // nine, modifyrepo_c may add some; SUSE has one a language.
 const MaxData = 100
 
+// maxTimestamp is the end of the year 9999, the last that RFC 3339 can write.
+const maxTimestamp = 253402300799
+
 // maxTags bounds the tags of repomd.xml, of each kind.
 const maxTags = 100
 
@@ -219,15 +222,23 @@ func (e *dataElement) child(space, name string) error {
 			_, err = repopath.Clean(href)
 		}
 	case "timestamp":
-		// Python's createrepo wrote fractions.
-		whole, _, _ := strings.Cut(strings.TrimSpace(text), ".")
-		var seconds int64
-		if seconds, err = number(name, whole); err == nil {
-			e.out.Time = time.Unix(seconds, 0).UTC()
-		}
+		e.out.Time, err = timestamp(text)
 	}
 	e.wrong(err)
 	return nil
+}
+
+// timestamp reads seconds since 1970. Python's createrepo wrote fractions.
+func timestamp(text string) (time.Time, error) {
+	whole, _, _ := strings.Cut(strings.TrimSpace(text), ".")
+	seconds, err := number("timestamp", whole)
+	if err != nil {
+		return time.Time{}, err
+	}
+	if seconds > maxTimestamp {
+		return time.Time{}, &repo.FormatError{Text: fmt.Sprintf("timestamp %d is after the year 9999", seconds)}
+	}
+	return time.Unix(seconds, 0).UTC(), nil
 }
 
 func (e *dataElement) finish() {

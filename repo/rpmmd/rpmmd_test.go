@@ -263,3 +263,20 @@ func FuzzFilelists(f *testing.F) {
 		}
 	})
 }
+
+// TestTimestampBound: a time that no report can write is a fault of its data
+// element.
+func TestTimestampBound(t *testing.T) {
+	t.Parallel()
+	for stamp, want := range map[string]bool{"1700000000": true, "1700000000.25": true, "253402300799": true, "253402300800": false, "9223372036854775807": false} {
+		text := `<repomd xmlns="http://linux.duke.edu/metadata/repo"><data type="primary"><checksum type="sha256">` + strings.Repeat("ab", 32) +
+			`</checksum><location href="p.xml"/><timestamp>` + stamp + `</timestamp></data></repomd>`
+		root, err := rpmmd.ParseRoot(strings.NewReader(text), "repomd.xml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(root.Data) == 1 && len(root.Faults) == 0; got != want {
+			t.Errorf("%s: taken %v, want %v: %v", stamp, got, want, root.Faults)
+		}
+	}
+}

@@ -23,7 +23,7 @@ func TestAptReleaseFields(t *testing.T) {
 	t.Parallel()
 	full := verify.ReleaseExpectation{Origin: "obs://x/deb", Label: "x", Suite: "stable", Codename: "deb"}
 	as := func(change func(*repo.Release)) *repo.Release {
-		r := soundRelease()
+		r := soundRelease("InRelease")
 		r.Origin, r.Label, r.Suite, r.Codename = full.Origin, full.Label, full.Suite, full.Codename
 		r.Fields = repo.NewFields(repo.Field{Name: "Date", Value: "Wed Oct 23 04:37:05 2024"})
 		change(r)

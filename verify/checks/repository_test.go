@@ -81,26 +81,20 @@ func TestOneThingWrong(t *testing.T) {
 		says   string // of the first finding of the first check
 	}{
 		{"InRelease missing", repo.Deb, func(r *verify.Facts) { r.Apt.InRelease.Problem, r.Apt.Inline = absent, nil },
-			[]string{"apt-release-present=fail", "apt-release-signed=skipped"}, "InRelease is not there"},
+			[]string{"apt-release-consistent=skipped", "apt-release-present=fail", "apt-release-signed=skipped", "signature-policy=skipped"}, "InRelease is not there"},
 		{"Release.gpg unreachable", repo.Deb, func(r *verify.Facts) { r.Apt.ReleaseGPG.Problem = unreachable },
-			[]string{"apt-release-present=blocked", "apt-release-signed=blocked"}, "Release.gpg could not be reached"},
+			[]string{"apt-release-present=blocked", "apt-release-signed=blocked", "signature-policy=blocked"}, "Release.gpg could not be reached"},
 		{"Release field broken", repo.Deb, func(r *verify.Facts) { r.Apt.Inline.Faults = []repo.Problem{*malformed} },
 			[]string{"apt-release-present=fail"}, "InRelease does not parse"},
 		{"nothing there", repo.Deb, func(r *verify.Facts) {
 			r.Apt.InRelease.Problem, r.Apt.Release.Problem, r.Apt.ReleaseGPG.Problem = absent, absent, absent
 			r.Apt.Inline, r.Apt.Detached = nil, nil
 			r.Packages = nil
-		}, []string{"apt-index-checksums=skipped", "apt-packages-wellformed=skipped", "apt-release-fields=skipped", "apt-release-present=fail",
-			"apt-release-signed=skipped", "binary-architecture=skipped", "channel-policy=skipped", "dependencies-as-specified=skipped",
-			"format-parity=skipped", "key-current=skipped", "key-published=skipped", "latest-preferred=skipped", "minor-policy=skipped",
-			"package-checksums=skipped", "package-matches-index=skipped", "packages-published=skipped"}, ""},
+		}, needing(repo.Deb, verify.Skipped, "apt-release-present=fail"), ""},
 		{"nothing reachable", repo.RPM, func(r *verify.Facts) {
 			r.RPM.RepomdFile.Problem, r.RPM.Repomd = unreachable, nil
 			r.Packages = nil
-		}, []string{"binary-architecture=blocked", "channel-policy=blocked", "dependencies-as-specified=blocked", "format-parity=blocked",
-			"key-current=blocked", "key-published=blocked", "latest-preferred=blocked", "minor-policy=blocked", "package-checksums=blocked",
-			"package-matches-index=blocked", "packages-published=blocked", "rpm-index-checksums=blocked", "rpm-package-signed=blocked",
-			"rpm-primary-wellformed=blocked", "rpm-repomd-present=blocked", "rpm-repomd-signed=blocked"}, ""},
+		}, needing(repo.RPM, verify.Blocked, "rpm-repomd-present=blocked"), ""},
 		{"repomd.xml as the metalink has it", repo.RPM, func(r *verify.Facts) {
 			r.Mirrors = &repo.MirrorList{Root: []repo.Claim{claimOf("metalink", content("repodata/repomd.xml")), claimOf("metalink", content("older"))}}
 		}, []string{}, ""},
@@ -117,17 +111,13 @@ func TestOneThingWrong(t *testing.T) {
 		},
 			[]string{"apt-index-checksums=fail"}, "Packages.gz is not what InRelease says"},
 		{"index of other content inside", repo.RPM, func(r *verify.Facts) { *r.RPM.Indexes[0].Open = content("other") },
-			[]string{"rpm-index-checksums=fail"}, "repodata/primary.xml.gz, decompressed, is not what repodata/repomd.xml says"},
+			[]string{"rpm-filelists-consistent=skipped", "rpm-index-checksums=fail"}, "repodata/primary.xml.gz, decompressed, is not what repodata/repomd.xml says"},
 		{"index missing", repo.RPM, func(r *verify.Facts) {
 			r.RPM.Indexes[0].Problem, r.RPM.Indexes[0].Parsed, r.Packages = absent, false, nil
 			r.RPM.Indexes[0].Content = repo.Content{}
-		}, []string{"binary-architecture=skipped", "channel-policy=skipped", "dependencies-as-specified=skipped", "format-parity=skipped",
-			"latest-preferred=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-matches-index=skipped",
-			"packages-published=skipped", "rpm-index-checksums=fail", "rpm-package-signed=skipped"}, ""},
+		}, needing(repo.RPM, verify.Skipped, "rpm-index-checksums=fail", verify.NeedIndex), ""},
 		{"no index listed", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes, r.Packages = nil, nil },
-			[]string{"apt-index-checksums=fail", "binary-architecture=skipped", "channel-policy=skipped", "dependencies-as-specified=skipped",
-				"format-parity=skipped", "latest-preferred=skipped", "minor-policy=skipped", "package-checksums=skipped",
-				"package-matches-index=skipped", "packages-published=skipped"}, "lists no Packages"},
+			needing(repo.Deb, verify.Skipped, "apt-index-checksums=fail", verify.NeedIndex), "lists no Packages"},
 		{"bad stanza", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].AddFault(*malformed) },
 			[]string{"apt-packages-wellformed=fail"}, "1 bad stanza"},
 		{"armor that an old client refuses", repo.RPM, func(r *verify.Facts) {
@@ -151,14 +141,14 @@ func TestOneThingWrong(t *testing.T) {
 			[]string{"apt-packages-wellformed=fail"}, "outside the repository"},
 		{"InRelease by another key", repo.Deb, func(r *verify.Facts) {
 			r.Apt.InlineSignatures[0].Signer = foreign
-		}, []string{"apt-release-signed=fail"}, "InRelease is signed, but not by the pinned key"},
+		}, []string{"apt-release-signed=fail", "signature-policy=skipped"}, "InRelease is signed, but not by the pinned key"},
 		{"Release.gpg by an unknown key", repo.Deb, func(r *verify.Facts) {
 			r.Apt.DetachedSignatures[0].Verdict, r.Apt.DetachedSignatures[0].Signer = repo.UnknownKey, ""
-		}, []string{"apt-release-signed=fail"}, "Release.gpg is signed, but not by the pinned key"},
+		}, []string{"apt-release-signed=fail", "signature-policy=skipped"}, "Release.gpg is signed, but not by the pinned key"},
 		{"changed after signing", repo.RPM, func(r *verify.Facts) { r.RPM.Signatures[0].Verdict = repo.Bad },
-			[]string{"rpm-repomd-signed=fail"}, "was changed after it was signed"},
+			[]string{"rpm-repomd-signed=fail", "signature-policy=skipped"}, "was changed after it was signed"},
 		{"not signed", repo.RPM, func(r *verify.Facts) { r.RPM.SignatureFile.Problem = absent },
-			[]string{"rpm-repomd-signed=fail"}, "repomd.xml.asc is not there"},
+			[]string{"rpm-repomd-signed=fail", "signature-policy=skipped"}, "repomd.xml.asc is not there"},
 		{"signature expired", repo.RPM, func(r *verify.Facts) { r.RPM.Signatures[0].Expires = now.Add(-1) },
 			[]string{"rpm-repomd-signed=fail"}, "not in force"},
 		{"signature of the future", repo.Deb, func(r *verify.Facts) { r.Apt.InlineSignatures[0].Created = now.AddDate(0, 0, 2) },
@@ -167,9 +157,9 @@ func TestOneThingWrong(t *testing.T) {
 			r.Apt.InlineSignatures = append([]repo.Signature{{Verdict: repo.UnknownKey}}, r.Apt.InlineSignatures...)
 		}, []string{}, ""},
 		{"key missing", repo.Deb, func(r *verify.Facts) { r.Keys[0].Problem = absent },
-			[]string{"key-current=skipped", "key-published=fail"}, "Release.key is not there"},
+			[]string{"key-current=skipped", "key-published=fail", "key-strength=skipped"}, "Release.key is not there"},
 		{"another key", repo.RPM, func(r *verify.Facts) { r.Keys[0].Keys[0].Fingerprint = foreign },
-			[]string{"key-current=skipped", "key-published=fail"}, "does not hold the pinned key"},
+			[]string{"key-current=skipped", "key-published=fail", "key-strength=skipped"}, "does not hold the pinned key"},
 		{"key expired", repo.Deb, func(r *verify.Facts) { r.Keys[0].Keys[0].Expires = now.Add(-1) },
 			[]string{"key-current=fail"}, "expired copy"},
 		{"key revoked", repo.Deb, func(r *verify.Facts) { r.Keys[0].Keys[0].Revoked = true },
@@ -271,9 +261,9 @@ func TestOneThingWrong(t *testing.T) {
 		{"rpm signed by another key", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Signatures[0].Signer = foreign }),
 			[]string{"rpm-package-signed=fail"}, "not by the pinned key"},
 		{"payload swapped under a signed header", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.SelfDigests[0].Got = "y" }),
-			[]string{"rpm-package-signed=fail"}, "does not describe"},
+			[]string{"rpm-package-digests=fail", "rpm-package-signed=fail"}, "digest of itself that is wrong"},
 		{"header signed, no payload digest", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.SelfDigests = nil }),
-			[]string{"rpm-package-signed=fail"}, "header only"},
+			[]string{"rpm-package-digests=fail", "rpm-package-signed=fail"}, "no strong digest of its header and its payload"},
 		{"a bad signature beside a good one", repo.RPM, onKubelet("x86_64", func(p *repo.Package) {
 			p.Artifact.Signatures = append(p.Artifact.Signatures, repo.Signature{Verdict: repo.Bad, Over: "rpm header and payload"})
 		}), []string{"rpm-package-signed=fail"}, "bad signature"},
@@ -300,6 +290,23 @@ func TestOneThingWrong(t *testing.T) {
 			}
 		})
 	}
+}
+
+// needing returns what becomes of the checks that need facts, or only of those
+// that need these facts, and the one check that says why.
+func needing(f repo.Format, status verify.Status, why string, needs ...verify.Need) []string {
+	reporter, _, _ := strings.Cut(why, "=")
+	all := []string{why}
+	for _, c := range checks.Catalogue() {
+		if c.Repository == nil || !c.Applies(f) || len(c.Needs) == 0 || c.ID == reporter {
+			continue
+		}
+		if len(needs) == 0 || slices.ContainsFunc(c.Needs, func(n verify.Need) bool { return slices.Contains(needs, n) }) {
+			all = append(all, c.ID+"="+string(status))
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // firstSpeaking returns the first check that fails, warns or is blocked.

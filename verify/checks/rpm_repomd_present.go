@@ -27,14 +27,14 @@ When it fails: the repository was not published, was published in part, or the a
 			if !file.OK() {
 				return []verify.Finding{fileProblem(f, file.Problem)}
 			}
-			return listed(f, file, r.Mirrors)
+			return asListed(f, file, r.Mirrors)
 		},
 	}
 }
 
-// listed holds repomd.xml against what a metalink says of it, as librepo does:
+// asListed holds repomd.xml against what a metalink says of it, as librepo does:
 // any of the states that are listed will do.
-func listed(f verify.Finding, file repo.File, mirrors *repo.MirrorList) []verify.Finding {
+func asListed(f verify.Finding, file repo.File, mirrors *repo.MirrorList) []verify.Finding {
 	if mirrors == nil || len(mirrors.Root) == 0 {
 		return nil
 	}

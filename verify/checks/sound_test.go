@@ -3,6 +3,7 @@ package checks_test
 import (
 	"regexp"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -61,7 +62,7 @@ func claimOf(by string, c repo.Content) repo.Claim {
 }
 
 func good(over string) repo.Signature {
-	return repo.Signature{Over: over, Version: 4, Hash: "SHA256", KeyAlgorithm: "RSA", Fingerprint: pinned,
+	return repo.Signature{Over: over, Version: 4, Hash: "SHA256", KeyAlgorithm: "RSA", KeyBits: 2048, Fingerprint: pinned,
 		Created: now.Add(-time.Hour), Verdict: repo.Good, Signer: pinned}
 }
 
@@ -70,7 +71,7 @@ func sound(f repo.Format) *verify.Facts {
 	e := expectation(f)
 	r := &repo.Repository{Target: e.Target}
 	for _, path := range e.KeyFiles {
-		r.Keys = append(r.Keys, repo.KeyFile{File: file(path), Keys: []repo.Key{{Fingerprint: pinned, Expires: now.AddDate(1, 0, 0)}}})
+		r.Keys = append(r.Keys, repo.KeyFile{File: file(path), Keys: []repo.Key{{Fingerprint: pinned, Algorithm: "RSA", Bits: 2048, CanSign: true, Expires: now.AddDate(1, 0, 0)}}})
 	}
 	index := func(typ, path, by string) repo.Index {
 		x := repo.Index{File: file(path), Type: typ, Parsed: true}
@@ -82,15 +83,16 @@ func sound(f repo.Format) *verify.Facts {
 	if f == repo.Deb {
 		r.Apt = &repo.Apt{
 			InRelease: file("InRelease"), Release: file("Release"), ReleaseGPG: file("Release.gpg"),
-			Inline: soundRelease(), Detached: soundRelease(),
+			Inline: soundRelease("InRelease"), Detached: soundRelease("Release"),
 			InlineSignatures: []repo.Signature{good("InRelease")}, DetachedSignatures: []repo.Signature{good("Release")},
 			Indexes: []repo.Index{index("Packages", "Packages.gz", "InRelease")},
 		}
 	} else {
 		r.RPM = &repo.RPMMD{
 			RepomdFile: file("repodata/repomd.xml"), SignatureFile: file("repodata/repomd.xml.asc"),
-			Repomd: &repo.Repomd{}, Signatures: []repo.Signature{good("repomd.xml")},
-			Indexes: []repo.Index{index("primary", "repodata/primary.xml.gz", "repodata/repomd.xml")},
+			Repomd: soundRepomd(), Signatures: []repo.Signature{good("repomd.xml")},
+			Indexes: []repo.Index{index("primary", "repodata/primary.xml.gz", "repodata/repomd.xml"),
+				index("filelists", "repodata/filelists.xml.gz", "repodata/repomd.xml")},
 		}
 	}
 	for _, name := range []string{"cri-tools", "kubeadm", "kubelet"} {
@@ -103,8 +105,29 @@ func sound(f repo.Format) *verify.Facts {
 	return &verify.Facts{Repository: r}
 }
 
-func soundRelease() *repo.Release {
-	return &repo.Release{Origin: "x", Architectures: []string{"s390x", "amd64"}, Date: now.Add(-time.Hour)}
+func soundRelease(by string) *repo.Release {
+	return &repo.Release{Origin: "x", Architectures: []string{"s390x", "amd64"}, Date: now.Add(-time.Hour),
+		Fields:  repo.NewFields(repo.Field{Name: "Origin", Value: "x"}),
+		Entries: []repo.ReleaseEntry{{Path: "Packages.gz", Claim: claimOf(by, content("Packages.gz"))}}}
+}
+
+func soundRepomd() *repo.Repomd {
+	m := &repo.Repomd{Revision: strconv.FormatInt(now.Add(-time.Hour).Unix(), 10)}
+	for _, typ := range []string{"primary", "filelists"} {
+		open := claimOf("repodata/repomd.xml", content("open "+typ))
+		m.Data = append(m.Data, repo.RepomdData{Type: typ, Location: "repodata/" + typ + ".xml.gz",
+			Claim: claimOf("repodata/repomd.xml", content("repodata/"+typ+".xml.gz")), Open: &open, Time: now.Add(-time.Hour)})
+	}
+	return m
+}
+
+// listed is what filelists says of the packages.
+func listed(packages []repo.Package) []repo.FilelistEntry {
+	var all []repo.FilelistEntry
+	for _, p := range packages {
+		all = append(all, repo.FilelistEntry{PkgID: p.Claim.Digests.SHA256, Name: p.Name, Version: p.Version, Arch: p.Arch})
+	}
+	return all
 }
 
 func revision(f repo.Format) string {
@@ -134,7 +157,8 @@ func pkg(f repo.Format, name, version, arch string) repo.Package {
 	}
 	if f == repo.RPM {
 		a.Signatures = []repo.Signature{good("rpm header")}
-		a.SelfDigests = []repo.SelfDigest{{Part: "payload", Algorithm: repo.SHA256, Want: "x", Got: "x"}}
+		a.SelfDigests = []repo.SelfDigest{{Part: "payload", Algorithm: repo.SHA256, Want: "x", Got: "x"},
+			{Part: "header", Algorithm: repo.SHA256, Want: "x", Got: "x"}}
 	}
 	return repo.Package{Name: name, Version: version, Arch: arch, Path: path, Fields: fields,
 		Claim: claimOf("Packages", a.Content), Artifact: a}
@@ -163,6 +187,9 @@ func soundCell() *images.CellFacts {
 // problems runs every check and returns the findings by check.
 func onRepository(t *testing.T, e *verify.Expectation, r *verify.Facts) map[string]verify.Result {
 	t.Helper()
+	if r.RPM != nil && r.RPM.Filelists == nil {
+		r.RPM.Filelists = listed(r.Packages)
+	}
 	out := make(map[string]verify.Result)
 	for _, c := range checks.Catalogue() {
 		if c.Repository != nil && c.Applies(e.Target.Format) {
