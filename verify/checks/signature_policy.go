@@ -24,7 +24,7 @@ func signaturePolicy() verify.Check {
 		Severity: verify.Error,
 		Formats:  repo.Formats(),
 		Needs:    []verify.Need{verify.NeedRoot},
-		Doc: `Asks that the signatures by the pinned key that clients need are of a kind that every supported client accepts today: those of InRelease and Release.gpg by apt with gpgv and with sqv; that of repomd.xml.asc by GnuPG (zypper, and dnf where librepo uses it) and by rpm-sequoia (dnf where librepo uses rpm), with and without crypto-policies; those of each rpm, as far as packages are read, by rpm with its own parser, with rpm-sequoia, and with Fedora's crypto-policies. It warns where a client will refuse within twelve months, and names the client and the day. It warns of version 3 packets also where no client has a day for them yet. Signatures by other keys, which no client needs, do not matter.
+		Doc: `Asks that the signatures by the pinned key that clients need are of a kind that every supported client accepts today: those of InRelease and Release.gpg by apt with gpgv and with sqv; that of repomd.xml.asc by GnuPG (zypper, and dnf where librepo uses it) and by rpm-sequoia (dnf where librepo uses rpm), with and without crypto-policies; those of each rpm, as far as packages are read, by rpm with its own parser, with rpm-sequoia, and with Fedora's crypto-policies. It warns where a client will refuse within twelve months, and names the client and the day. Version 3 packets fail in both formats from 2026-02-01 on, the day from which apt refuses them, though rpm-sequoia still makes an exception for them; before that day they warn. Signatures by other keys, which no client needs, do not matter.
 
 Why: a signature can be right and be refused. The build service signed with version 3 packets for years; apt 2.9.19 began to warn ("Signature Packet v3 is not considered secure", k/r #3869), and since 2026-02-01 it refuses (k/k #133098). The days that are known: MD5 and SHA-1 over data are refused since long, SHA-224 by apt since 2026-02-01, version 3 by apt since 2026-02-01, RSA of 2048 bits by apt from 2030-02-01. rpm calls version 3 deprecated; rpm-sequoia makes an exception for it until version 4 is the norm.
 
@@ -228,9 +228,18 @@ func (j *policyJudge) take(f verify.Finding, all []answer, s repo.Signature) {
 	}
 }
 
-// deprecated notes a packet of version 3 or earlier, whoever still takes it.
+// deprecated notes a packet of version 3 or earlier. For apt the day is that of
+// its own policy. rpm-sequoia makes an exception of its own; the rule here is the
+// policy of everybody else, from the same day on: a
+// repository must not wait until the exception ends.
 func (j *policyJudge) deprecated(f verify.Finding, s repo.Signature) {
-	j.note(fmt.Sprintf("OpenPGP packets of version %d", s.Version), noDay, f, "", s)
+	what := fmt.Sprintf("OpenPGP packets of version %d", s.Version)
+	day := time.Date(2026, time.February, 1, 0, 0, 0, 0, time.UTC)
+	if j.e.Target.Format == repo.RPM && !j.e.Now.Before(day) {
+		j.note(what, today, f, "Sequoia's policy refuses since "+day.Format(time.DateOnly)+" (apt has it so); rpm-sequoia still makes an exception", s)
+		return
+	}
+	j.note(what, noDay, f, "", s)
 }
 
 func (j *policyJudge) note(what string, w when, f verify.Finding, client string, s repo.Signature) {
