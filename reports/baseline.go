@@ -80,6 +80,9 @@ func (m *metered) Read(p []byte) (int, error) {
 		}
 		return 0, fmt.Errorf("%w: a value of more than %d bytes", ErrBaselineTooLarge, MaxBaselineValue)
 	}
+	if left := m.limit - m.n + 1; int64(len(p)) > left {
+		p = p[:left]
+	}
 	n, err := m.r.Read(p)
 	m.n += int64(n)
 	return n, err
@@ -210,10 +213,14 @@ func (b *baselineReader) report() error {
 	if err := b.known(); err != nil {
 		return err
 	}
-	if t, err := b.token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("wanted the end, got %v (%v)", t, err)
+	switch t, err := b.token(); {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err != nil:
+		return err
+	default:
+		return fmt.Errorf("wanted the end, got %v", t)
 	}
-	return nil
 }
 
 func (b *baselineReader) known() error {
