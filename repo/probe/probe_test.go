@@ -174,9 +174,7 @@ func ask(t *testing.T, root string, opts probe.Options, paths ...string) repo.Tr
 	return out
 }
 
-func serves(text string) http.HandlerFunc {
-	return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
-}
+func serves(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "root") }
 
 func TestCertificates(t *testing.T) {
 	t.Parallel()
@@ -194,7 +192,7 @@ func TestCertificates(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			at := listen(t, "127.0.0.1:0", &tt.certificate, serves("root"))
+			at := listen(t, "127.0.0.1:0", &tt.certificate, serves)
 			got := ask(t, "https://repo.test/deb/", world{"repo.test tcp4": at}.options(ca.pool))
 			if len(got.Plain.Certificates) != 1 {
 				t.Fatalf("got %+v", got.Plain)
@@ -218,7 +216,7 @@ func TestRedirect(t *testing.T) {
 	t.Parallel()
 	ca := newAuthority(t)
 	ends := time.Now().AddDate(0, 0, 90)
-	mirror := listen(t, "127.0.0.1:0", nil, serves("root"))
+	mirror := listen(t, "127.0.0.1:0", nil, serves)
 	cdnCertificate, repoCertificate := ca.certify(t, "cdn.test", ends), ca.certify(t, "repo.test", ends)
 	cdn := listen(t, "127.0.0.1:0", &cdnCertificate, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://mirror.test/x", http.StatusFound)
@@ -256,7 +254,7 @@ func TestColons(t *testing.T) {
 		root          string
 		plain, colons repo.ProblemKind // "" for an answer
 	}{
-		"both":                        {serves("root"), "/core:/deb/", "", ""},
+		"both":                        {serves, "/core:/deb/", "", ""},
 		"encoded gets 403":            {refuse("%3A"), "/core:/deb/", "", repo.Absent},
 		"literal gets 403":            {refuse(":/"), "/core:/deb/", repo.Absent, ""},
 		"encoded as written gets 403": {refuse("%3A"), "/core%3A/deb/", repo.Absent, ""},
@@ -271,7 +269,7 @@ func TestColons(t *testing.T) {
 			}
 		})
 	}
-	at := listen(t, "127.0.0.1:0", nil, serves("root"))
+	at := listen(t, "127.0.0.1:0", nil, serves)
 	if got := ask(t, "http://repo.test/deb/", world{"repo.test tcp4": at}.options(nil)); got.Colons != nil {
 		t.Errorf("no colons: got %+v", got.Colons)
 	}
@@ -305,8 +303,8 @@ func TestPublishedMeanwhile(t *testing.T) {
 // TestFamilies: incident website #46282 is 403 over IPv6 and 200 over IPv4.
 func TestFamilies(t *testing.T) {
 	t.Parallel()
-	good := listen(t, "127.0.0.1:0", nil, serves("root"))
-	good6 := listen(t, "[::1]:0", nil, serves("root"))
+	good := listen(t, "127.0.0.1:0", nil, serves)
+	good6 := listen(t, "[::1]:0", nil, serves)
 	forbidding6 := listen(t, "[::1]:0", nil, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) })
 	closed := httptest.NewUnstartedServer(nil)
 	refusing := closed.Listener.Addr().String()
@@ -352,7 +350,7 @@ func TestFamilies(t *testing.T) {
 // TestFamiliesUndecided: what a proxy or a broken name server hides.
 func TestFamiliesUndecided(t *testing.T) {
 	t.Parallel()
-	at := listen(t, "127.0.0.1:0", nil, serves("root"))
+	at := listen(t, "127.0.0.1:0", nil, serves)
 	opts := world{"repo.test tcp4": at, "proxy.test tcp4": at}.options(nil)
 	opts.Lookup = func(context.Context, string) ([]netip.Addr, error) { return nil, errors.New("server misbehaving") }
 	if got := ask(t, "http://repo.test/", opts); !got.Undecided.Is(repo.Unreachable) || got.IPv6 != nil {

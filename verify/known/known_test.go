@@ -31,8 +31,10 @@ func read(t *testing.T, text string) *known.List {
 	return l
 }
 
+const target = "deb/stable/1.28"
+
 // missing is a result of packages-published with one finding for each subject.
-func missing(target string, subjects ...verify.Subject) *verify.Result {
+func missing(subjects ...verify.Subject) *verify.Result {
 	r := &verify.Result{Check: "packages-published", Target: target, Severity: verify.Error}
 	for _, s := range subjects {
 		r.Findings = append(r.Findings, verify.Finding{Status: verify.Fail, Subject: s, Message: "missing", Evidence: []string{"line 1"}})
@@ -45,7 +47,6 @@ var lost = verify.Subject{Package: "kubelet", Version: "1.28.5", Arch: "s390x"}
 
 func TestMark(t *testing.T) {
 	t.Parallel()
-	const target = "deb/stable/1.28"
 	for name, tt := range map[string]struct {
 		text string
 		want verify.Status
@@ -66,7 +67,7 @@ func TestMark(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, r := read(t, tt.text), missing(target, lost)
+			l, r := read(t, tt.text), missing(lost)
 			l.Mark(r)
 			if r.Status != tt.want || r.Findings[0].Status != tt.want {
 				t.Errorf("got %s, finding %s, want %s", r.Status, r.Findings[0].Status, tt.want)
@@ -97,7 +98,7 @@ func dateIn(text string) string {
 func TestMarkOnlyWhatIsListed(t *testing.T) {
 	t.Parallel()
 	l := read(t, entry("packages-published", "*s390x", "2026-12-31"))
-	r := missing("deb/stable/1.28", lost, verify.Subject{Package: "kubelet", Version: "1.28.6", Arch: "amd64"})
+	r := missing(lost, verify.Subject{Package: "kubelet", Version: "1.28.6", Arch: "amd64"})
 	l.Mark(r)
 	got := []verify.Status{r.Status, r.Findings[0].Status, r.Findings[1].Status}
 	if diff := cmp.Diff([]verify.Status{verify.Fail, verify.Known, verify.Fail}, got); diff != "" {
@@ -125,7 +126,7 @@ func TestCouldNotTell(t *testing.T) {
 func TestNilList(t *testing.T) {
 	t.Parallel()
 	var l *known.List
-	r := missing("deb/stable/1.28", lost)
+	r := missing(lost)
 	l.Mark(r)
 	if _, ok := l.Result(); ok || r.Status != verify.Fail {
 		t.Errorf("a list that is not there has a result, or marks: %+v", r)
@@ -188,7 +189,7 @@ func FuzzRead(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := missing("deb/stable/1.28", lost)
+		r := missing(lost)
 		l.Mark(r)
 		if _, ok := l.Result(); !ok {
 			t.Error("a list that was read has no result")
