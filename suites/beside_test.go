@@ -2,14 +2,25 @@ package suites
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"math/big"
+	"net"
 	"net/http/httptest"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sync/semaphore"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/fetch"
 	"sigs.k8s.io/pkgverify/verify"
 	"sigs.k8s.io/pkgverify/verify/checks"
 )
@@ -28,8 +39,14 @@ func find(t *testing.T, id string) *verify.Check {
 // result runs a check on what is gathered for it from real servers.
 func result(t *testing.T, id string, e *verify.Expectation) verify.Result {
 	t.Helper()
+	return resultOf(t, id, e, Options{})
+}
+
+func resultOf(t *testing.T, id string, e *verify.Expectation, opts Options) verify.Result {
+	t.Helper()
 	c := find(t, id)
-	g, err := gather(t.Context(), Options{Plan: &verify.Plan{Targets: []*verify.Expectation{e}}}, []verify.Spec{{Check: c, Target: e}})
+	opts.Plan = &verify.Plan{Targets: []*verify.Expectation{e}}
+	g, err := gather(t.Context(), opts, []verify.Spec{{Check: c, Target: e}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -106,6 +123,56 @@ func TestTransportIsAsked(t *testing.T) {
 	if res := result(t, "transport", expecting(dir+"/")); res.Status != verify.NotApplicable {
 		t.Errorf("a folder: %+v", res)
 	}
+}
+
+// TestCertificateAboutToExpire: from the handshake to the warning.
+func TestCertificateAboutToExpire(t *testing.T) {
+	t.Parallel()
+	for left, want := range map[time.Duration]verify.Status{
+		13 * 24 * time.Hour: verify.Warn, 15 * 24 * time.Hour: verify.Pass, -time.Hour: verify.Warn,
+	} {
+		own, pool := selfSigned(t, time.Now().Add(left))
+		s, _ := serving(t)
+		s.publish(t, true, "1.26.0")
+		server := httptest.NewUnstartedServer(s)
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{own}}
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		e := expecting(server.URL + "/core:/")
+		e.Now = time.Now()
+		for name, data := range s.files {
+			s.files["core:/"+name] = data
+		}
+		res := resultOf(t, "transport", e, Options{Fetch: fetch.Options{RootCAs: pool}})
+		if res.Status != want || want == verify.Warn && (len(res.Findings) != 1 || !strings.Contains(res.Findings[0].Message, "certificate of 127.0.0.1")) {
+			t.Errorf("%v left: got %s, want %s: %+v", left, res.Status, want, res.Findings)
+		}
+	}
+}
+
+// selfSigned makes a certificate for loopback that is its own authority.
+func selfSigned(t *testing.T, ends time.Time) (tls.Certificate, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore: time.Now().AddDate(0, -1, 0), NotAfter: ends, KeyUsage: x509.KeyUsageDigitalSignature,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool := x509.NewCertPool()
+	pool.AddCert(own)
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
 // TestBesidesEndWithTheContext: nobody waits for what will not come.

@@ -93,6 +93,9 @@ func newVerify(s streams) *cobra.Command {
 func (r *runFlags) run(ctx context.Context, s streams) error {
 	start := time.Now()
 	plan, key, err := r.plan.resolve(start)
+	if err == nil {
+		err = r.compare(plan)
+	}
 	problems := []error{err}
 	if r.parallel < 1 || r.installParallel < 1 {
 		problems = append(problems, errors.New("--parallel and --install-parallel need at least 1"))
@@ -108,9 +111,6 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 	}
 	listed, err := r.known(start)
 	problems = append(problems, err)
-	if plan != nil {
-		problems = append(problems, r.compare(plan))
-	}
 	distros, err := images.Catalogue()
 	if err != nil {
 		return err
