@@ -33,7 +33,7 @@ When it fails: if Origin or Label is that of another repository, find out how it
 			if r.Apt.Inline == nil {
 				file = r.Apt.Release
 			}
-			found := identity(e.Release, root, file.Path)
+			found := releaseIdentity(e.Release, root, file.Path)
 			found = append(found, listedArchitectures(e.Arches, root, file.Path)...)
 			// One that is there and does not parse is apt-release-present's.
 			if date, ok := root.Fields.Get("Date"); root.Date.IsZero() && (!ok || strings.TrimSpace(date) == "") {
@@ -52,9 +52,9 @@ When it fails: if Origin or Label is that of another repository, find out how it
 	}
 }
 
-// identity compares the fields that say which repository this is. They are of
+// releaseIdentity compares the fields that say which repository this is. They are of
 // one cause, so that they make one finding.
-func identity(want verify.ReleaseExpectation, got *repo.Release, path string) []verify.Finding {
+func releaseIdentity(want verify.ReleaseExpectation, got *repo.Release, path string) []verify.Finding {
 	var names, wanted, there []string
 	for _, x := range []struct{ name, want, got string }{
 		{"Origin", want.Origin, got.Origin}, {"Label", want.Label, got.Label},

@@ -301,6 +301,9 @@ func needing(f repo.Format, status verify.Status, why string, needs ...verify.Ne
 		if c.Repository == nil || !c.Applies(f) || len(c.Needs) == 0 || c.ID == reporter {
 			continue
 		}
+		if c.Moot != nil && c.Moot(expectation(f)) != "" {
+			continue
+		}
 		if len(needs) == 0 || slices.ContainsFunc(c.Needs, func(n verify.Need) bool { return slices.Contains(needs, n) }) {
 			all = append(all, c.ID+"="+string(status))
 		}
