@@ -59,8 +59,9 @@ const (
 	Zchunk Kind = "zck"
 )
 
+// The bounds. Going past one is a [repo.FormatError] that matches [ErrLimit].
 const (
-	// MaxRatio is how many bytes may come out of one byte that goes in, once
+	// MaxRatio is how many times as long as what went in the output may be, once
 	// RatioFloor bytes have come out. Indexes stay below 20, programs below
 	// 10; only made-up content goes further.
 	MaxRatio = 200

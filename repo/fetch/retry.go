@@ -28,7 +28,7 @@ type Policy struct {
 // DefaultPolicy returns the policy for a repository on the network: a run that
 // cannot reach it must say so within seconds.
 func DefaultPolicy() Policy {
-	return Policy{Tries: 3, Backoff: 500 * time.Millisecond, MaxWait: 20 * time.Second}
+	return Policy{Tries: DefaultTries, Backoff: DefaultBackoff, MaxWait: DefaultMaxWait}
 }
 
 // Do calls f until it succeeds, fails for good, or the tries are used up. Tried

@@ -2,7 +2,8 @@ package pgp
 
 // Bounds on what is read. They are far above what a package repository
 // serves, and low enough that the worst input costs a second or two and some
-// tens of megabytes. Going past one is a [repo.FormatError].
+// tens of megabytes. Going past one is a [repo.FormatError], unless it
+// says otherwise.
 const (
 	// MaxKeyring is the size of a key ring in bytes, armor included. A
 	// distribution's whole archive key ring is below 200 kB; keys that vandals
@@ -32,27 +33,38 @@ const (
 	// cost one more hash of it. Debian's Release files have three or four.
 	MaxSignatures = 16
 	// MaxCandidates is how many keys of the ring are tried for one signature.
-	// More than one shares a key ID only by intent.
+	// More than one shares a key ID only by intent. Going past it leaves the
+	// later ones of the ring untried.
 	MaxCandidates = 8
-	// MaxFaults is how many faults of one ring are kept.
+	// MaxFaults is how many faults of one ring are kept, those of its armor and
+	// of its packets each. Going past it keeps the first.
 	MaxFaults = 100
 	// MaxRevokers is how many signatures by others that revoke a key are kept
-	// to see whether one is by a designated revoker.
+	// to see whether one is by a designated revoker, and how many designated
+	// revokers of a signature. Going past it passes over the later ones.
 	MaxRevokers = 16
-	// MaxUserID is the size of a user ID in bytes, as in GnuPG. Longer ones are
-	// passed over.
+	// MaxUserID is the size of a user ID in bytes, as in GnuPG. One going past it
+	// is passed over, with the signatures over it.
 	MaxUserID = 2048
-	// MaxSubpackets is how many subpackets one area of a signature may have.
+	// MaxSubpackets is how many subpackets one area of a signature may have. One
+	// going past it is [repo.Unsupported], and no self-signature.
 	MaxSubpackets = 256
-	// MaxRSABits and MinRSABits: GnuPG makes keys up to 4096 bits and reads up
-	// to 16384. Below 1024 bits Go's crypto/rsa refuses to work.
+	// MaxRSABits is the size of an RSA key in bits: GnuPG makes keys up to 4096
+	// and reads up to 16384. A key going past it is left out, with a fault.
 	MaxRSABits = 16384
+	// MinRSABits is the least size of an RSA key in bits: below it Go's
+	// crypto/rsa refuses to work. A key going past it is left out, with a fault.
 	MinRSABits = 1024
-	// MaxExponentBits is the size of an RSA public exponent: as far as
-	// crypto/rsa goes. The cost grows with it.
+	// MaxExponentBits is the size of an RSA public exponent in bits: as far as
+	// crypto/rsa goes. The cost grows with it. A key going past it is left out,
+	// with a fault.
 	MaxExponentBits = 31
-	// MaxDSABits and MaxDSASubgroupBits: FIPS 186-4 ends at 3072 and 256. The
-	// cost grows with both, to minutes at what the format can express.
-	MaxDSABits         = 4096
+	// MaxDSABits is the size of a DSA key in bits: FIPS 186-4 ends at 3072. The
+	// cost grows with it, to minutes at what the format can express. A key going
+	// past it is left out, with a fault.
+	MaxDSABits = 4096
+	// MaxDSASubgroupBits is the size of a DSA key's subgroup in bits: FIPS 186-4
+	// ends at 256, and the cost grows with it as well. A key going past it is
+	// left out, with a fault.
 	MaxDSASubgroupBits = 512
 )

@@ -273,7 +273,9 @@ func (c *content) link(a io.Reader, f *repo.PayloadFile) error {
 	if err != nil {
 		return err
 	}
-	if string(target) != f.Link {
+	if len(target) > MaxLink {
+		c.p.fault(f.Path, "link in the payload is longer than %d bytes", MaxLink)
+	} else if string(target) != f.Link {
 		c.p.fault(f.Path, "link in the payload is to %.200q, and the header says %.200q", target, f.Link)
 	}
 	return nil
