@@ -180,6 +180,6 @@ func retryAfter(h http.Header) time.Duration {
 	if err != nil {
 		now = time.Now()
 	}
-	wait := (then.Sub(now) + time.Second - 1).Truncate(time.Second)
-	return max(0, min(wait, maxRetryAfter))
+	wait := min(then.Sub(now), maxRetryAfter) // Sub saturates, and adding to that would not
+	return max(0, (wait + time.Second - 1).Truncate(time.Second))
 }
