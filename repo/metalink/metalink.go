@@ -369,11 +369,11 @@ func ParseMirrorlist(r io.Reader) (*Mirrorlist, error) {
 	n := 0
 	for lines.Scan() {
 		n++
-		where := "line " + strconv.Itoa(n)
-		text := strings.TrimSpace(lines.Text())
-		if text == "" || text[0] == '#' {
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
+		where, text := "line "+strconv.Itoa(n), string(line)
 		if len(out.URLs) == MaxURLs {
 			return nil, &repo.FormatError{Where: where, Text: fmt.Sprintf("more than %d URLs", MaxURLs)}
 		}
