@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	// MaxBuildInfo bounds Go build information; kubelet's has some 20 KB. Going
+	// MaxBuildInfo bounds the bytes of Go build information; kubelet's has some
+	// 20 KB. Going
 	// past it leaves the modules and settings out.
 	MaxBuildInfo = 1 << 20
 	// MaxBuildInfos bounds the places that are taken for build information, and
@@ -26,9 +27,8 @@ const (
 	// infoLook is how much of it must be seen to tell it from a constant of
 	// the same beginning; overlap is longer.
 	infoLook = infoHeader + 1 + maxGoVersion
-	// maxGoVersion bounds the toolchain's version, in bytes. A development
-	// version names its experiments too. Going past it makes the place none of
-	// build information.
+	// maxGoVersion is how long a toolchain's version may be to be told wherever
+	// it lies. A development version names its experiments too.
 	maxGoVersion = 127
 )
 

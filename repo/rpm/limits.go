@@ -13,7 +13,8 @@ const (
 	MaxStore = 64 << 20
 	// MaxSignatureTags bounds the tags of the signature header, as rpm does.
 	MaxSignatureTags = 32
-	// MaxSignatureStore bounds the bytes of its data, as rpm does: signatures of single
+	// MaxSignatureStore bounds the bytes of the signature header's data, as rpm
+	// does: signatures of single
 	// files (IMA, fs-verity) may be large.
 	MaxSignatureStore = 64 << 20
 	// MaxSignatureTag bounds the bytes of one tag of the signature header that
