@@ -31,7 +31,7 @@ const (
 	// that its connection can be used again. The body itself is never taken for
 	// a file. Going past it closes the connection, and the redirect is followed.
 	maxRedirectBody = 8 << 10
-	// redirectBodyTimeout bounds the time that this may take. Going past it
+	// redirectBodyTimeout bounds the time in which a redirect's body is read. Going past it
 	// closes the connection, and the redirect is followed.
 	redirectBodyTimeout = time.Second
 

@@ -48,8 +48,10 @@ func TestModuleBounds(t *testing.T) {
 		text func(n int) string
 		past string
 	}{
-		"bytes": {MaxModuleBytes, func(n int) string { return head + strings.Repeat("#\n", (n-len(head))/2) + strings.Repeat("\n", (n-len(head))%2) }, "document of more than 1048576 bytes"},
-		"flow":  {maxModuleFlow, func(n int) string { return head + "  x: " + strings.Repeat("[", n) + strings.Repeat("]", n) + "\n" }, "65 opening brackets, more than 64"},
+		"bytes": {MaxModuleBytes, func(n int) string {
+			return head + strings.Repeat("#\n", (n-len(head))/2) + strings.Repeat("\n", (n-len(head))%2)
+		}, "document of more than 1048576 bytes"},
+		"flow": {maxModuleFlow, func(n int) string { return head + "  x: " + strings.Repeat("[", n) + strings.Repeat("]", n) + "\n" }, "65 opening brackets, more than 64"},
 	} {
 		for _, past := range []int{0, 1} {
 			var errs []error
