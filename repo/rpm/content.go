@@ -27,6 +27,7 @@ type content struct {
 	files     []repo.PayloadFile // in the header's order
 	inspector *payload.Inspector
 	streams   *compress.Pool
+	limit     int64 // of the unpacked payload, in bytes
 
 	byPath map[string]int // of the paths without a slash in front
 	found  []bool
@@ -55,7 +56,7 @@ func (c *content) read(r io.Reader, v *verifier) error {
 	}
 	kind := compress.ByMagic(head)
 	c.compressor(kind)
-	unpack, err := c.streams.NewReader(in, kind, MaxPayload)
+	unpack, err := c.streams.NewReader(in, kind, c.limit)
 	if err != nil {
 		return err
 	}
@@ -273,7 +274,9 @@ func (c *content) link(a io.Reader, f *repo.PayloadFile) error {
 	if err != nil {
 		return err
 	}
-	if string(target) != f.Link {
+	if len(target) > MaxLink {
+		c.p.fault(f.Path, "link in the payload is longer than %d bytes", MaxLink)
+	} else if string(target) != f.Link {
 		c.p.fault(f.Path, "link in the payload is to %.200q, and the header says %.200q", target, f.Link)
 	}
 	return nil
