@@ -56,6 +56,7 @@ type data struct {
 	m       *member
 	control *controlArchive
 	inspect *payload.Inspector
+	texts   payload.Texts
 	md5     hash.Hash
 	bytes   int            // of all paths and links so far
 	at      map[string]int // the last of each path in p.Files
@@ -137,10 +138,14 @@ func (d *data) content(t *tarball, h *tar.Header, f *repo.PayloadFile) error {
 			d.md5.Reset()
 			r = io.TeeReader(r, d.md5)
 		}
+		if d.texts.Begin(f.Path) {
+			r = io.TeeReader(r, &d.texts)
+		}
 		var err error
 		if f.SHA256, f.Size, f.Program, err = d.inspect.File(r, f.Mode); err != nil {
 			return d.m.wrap(err)
 		}
+		f.Text = d.texts.End()
 		if s != nil {
 			d.md5.Sum(s.got[:0])
 			s.seen = true
@@ -165,7 +170,7 @@ func (d *data) link(h *tar.Header, f *repo.PayloadFile) {
 		return
 	}
 	to := d.p.Files[i]
-	f.Size, f.SHA256, f.Program = to.Size, to.SHA256, to.Program
+	f.Size, f.SHA256, f.Program, f.Text = to.Size, to.SHA256, to.Program, to.Text
 	if s := d.control.sums[f.Path]; s != nil {
 		if of := d.control.sums[target]; of != nil && of.seen {
 			s.got, s.seen = of.got, true
