@@ -18,7 +18,7 @@ func layers() [][]string {
 	return [][]string{
 		{"cmd"},
 		{"suites"},
-		{"verify/checks", "verify/profile", "images/lab", "repo/crawl", "reports"},
+		{"verify/checks", "verify/profile", "verify/known", "images/lab", "repo/crawl", "repo/probe", "reports"},
 		{"verify"},
 		{"images/build", "images/engine", "images/guest", "images/pull", "publish"},
 		{"images"},

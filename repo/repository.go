@@ -19,6 +19,8 @@ type Repository struct {
 	// Unsettled says why the repository was not at rest at the last look
 	// either, "" when it was.
 	Unsettled string `json:"unsettled,omitempty"`
+	// Transport is how the servers answer, nil when they were not asked.
+	Transport *Transport `json:"transport,omitempty"`
 	// Packages come last, so that a report can be written one by one.
 	Packages []Package `json:"packages,omitempty"`
 }

@@ -60,7 +60,7 @@ func (o *outcome) name() string {
 	if o.cell != "" {
 		parts = []string{o.target, place(o.target, o.cell), o.check}
 	}
-	return visible(strings.Join(parts, " "))
+	return visible(strings.TrimPrefix(strings.Join(parts, " "), " ")) // some results are of no target
 }
 
 // place returns the distribution and the architecture of a cell of the target,

@@ -126,6 +126,23 @@ func (ph *Phase) Update(c Count) {
 	ph.p.tell(ph)
 }
 
+// Note writes a line about the phase at once, and lets it go on.
+func (ph *Phase) Note(note string) {
+	p := ph.p
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if ph.done {
+		return
+	}
+	now := p.now()
+	p.last = now
+	line := fmt.Sprintf("%s: %s (%s)\n", ph.name, visible(note), now.Sub(ph.started).Round(100*time.Millisecond))
+	if p.terminal {
+		line = p.rewind() + line + p.live()
+	}
+	p.write(line)
+}
+
 // Done ends the phase with a last line: the note, or how far it came when the
 // note is empty, and the time that it took. A second call does nothing.
 func (ph *Phase) Done(note string) {

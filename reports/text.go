@@ -160,7 +160,7 @@ func (t *textReport) headline(st style, word, text string) {
 func (t *textReport) tally(s verify.Status) (checks, targets int) {
 	c, in := map[string]bool{}, map[string]bool{}
 	for _, o := range t.outcomes {
-		if o.status == s {
+		if o.status == s && o.target != "" {
 			c[o.check], in[o.target] = true, true
 		}
 	}
@@ -252,7 +252,7 @@ func (t *textReport) places(c *cause) {
 		}
 		at := r.Target
 		if s := r.Subject.String(); s != "" {
-			at += ": " + s
+			at = strings.TrimPrefix(at+": "+s, ": ") // some results are of no target
 		}
 		t.para(inBlock+"in ", inField, cut(at, maxValue))
 		if r.URL != "" {
@@ -327,7 +327,7 @@ func some(list []string) string {
 	return fmt.Sprintf("%s and %s more", strings.Join(list[:maxPlaces], ", "), thousands(len(list)-maxPlaces))
 }
 
-// known writes the known issues, a line or two each.
+// known writes the known issues, each with the reason why it is one.
 func (t *textReport) known() {
 	causes := t.r.causesOf(verify.Known, byMessage)
 	if len(causes) == 0 {
@@ -341,5 +341,11 @@ func (t *textReport) known() {
 			return
 		}
 		t.para("  ", inBlock, fmt.Sprintf("%s: %s (in %s)", c.checks[0], cut(c.text, maxValue), some(c.targets())))
+		for _, r := range c.results {
+			if len(r.Evidence) > 0 { // the first line says why it is known, and where that is written
+				t.para(inBlock, inField, cut(r.Evidence[0], maxValue))
+				break
+			}
+		}
 	}
 }

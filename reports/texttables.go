@@ -37,7 +37,9 @@ func (t *textReport) targets() {
 		row(target.Name())
 	}
 	for _, o := range t.outcomes {
-		row(o.target)[o.status]++
+		if o.target != "" { // such as a warning of the file of known issues
+			row(o.target)[o.status]++
+		}
 	}
 	if len(order) == 0 {
 		return

@@ -39,6 +39,40 @@ type crawled struct {
 	// The fields below may be read once done is closed.
 	repository repo.Repository
 	took       time.Duration
+	// What is beside the crawl is nil unless a check asks for it.
+	origins   *future[[]*repo.Repository]
+	transport *future[*repo.Transport]
+}
+
+// future is a fact under way: it may be read once done is closed.
+type future[T any] struct {
+	done chan struct{}
+	fact T
+}
+
+// begin gathers a fact in the background.
+func begin[T any](gather func() T) *future[T] {
+	f := &future[T]{done: make(chan struct{})}
+	go func() {
+		defer close(f.done)
+		f.fact = gather()
+	}()
+	return f
+}
+
+// await returns the fact, or the zero value when there is none or ctx ends
+// before.
+func (f *future[T]) await(ctx context.Context) T {
+	var none T
+	if f == nil {
+		return none
+	}
+	select {
+	case <-f.done:
+		return f.fact
+	case <-ctx.Done():
+		return none
+	}
 }
 
 // gather starts to crawl the targets of the specs.
@@ -54,6 +88,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 	slots := semaphore.NewWeighted(targetsAtOnce)
 	var order []*verify.Expectation
 	depths := make(map[*verify.Expectation]crawl.Depth)
+	beside := make(map[*verify.Expectation][]verify.Beside)
 	add := func(t *verify.Expectation) {
 		if g.targets[t] == nil {
 			g.targets[t] = &crawled{done: make(chan struct{})}
@@ -66,6 +101,9 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 		}
 		add(s.Target)
 		depths[s.Target] = max(depths[s.Target], depthOf(s.Check))
+		if s.Check.Moot == nil || s.Check.Moot(s.Target) == "" {
+			beside[s.Target] = append(beside[s.Target], s.Check.Beside...)
+		}
 		if slices.Contains(s.Check.Beside, verify.BesideSiblings) {
 			for _, sibling := range opts.Plan.Siblings(s.Target) {
 				add(sibling)
@@ -79,6 +117,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 	}
 	marked.Wait()
 	for _, t := range order {
+		g.besides(ctx, t, beside[t], slots)
 		go func() {
 			c := g.targets[t]
 			defer close(c.done)
@@ -100,6 +139,7 @@ func (g *gatherer) mark(ctx context.Context, e *verify.Expectation) {
 	if e.Marker == nil {
 		return
 	}
+	e.Unknown = nil // what was not known a while ago
 	text, err := g.readMarker(ctx, e.Marker.URL)
 	if err == nil {
 		err = e.SetLatest(text)
@@ -146,14 +186,12 @@ func (g *gatherer) crawl(ctx context.Context, e *verify.Expectation, depth crawl
 	opts := crawl.Options{
 		Keyring:  g.keyring,
 		KeyFiles: e.KeyFiles,
+		Arches:   debianNames(e.Arches),
 		Now:      e.Now,
 		Parallel: g.opts.Parallel,
 		Policy:   g.opts.Policy,
 		Settle:   g.opts.Settle,
 		Cache:    g.opts.Cache,
-	}
-	for _, a := range e.Arches {
-		opts.Arches = append(opts.Arches, a.In(repo.Deb))
 	}
 	if depth > crawl.Nothing {
 		opts.Depth = func(p repo.Package) crawl.Depth {
@@ -196,6 +234,12 @@ func unreached(t repo.Target, err error) repo.Repository {
 // await returns the facts of a target, and those beside them that are wanted.
 func (g *gatherer) await(ctx context.Context, e *verify.Expectation, beside []verify.Beside) (*verify.Facts, error) {
 	facts := &verify.Facts{}
+	if slices.Contains(beside, verify.BesideOrigins) {
+		facts.Origins = g.targets[e].origins.await(ctx)
+	}
+	if slices.Contains(beside, verify.BesideTransport) {
+		facts.Transport = g.targets[e].transport.await(ctx)
+	}
 	siblings := slices.Contains(beside, verify.BesideSiblings)
 	for i, t := range append([]*verify.Expectation{e}, g.opts.Plan.Siblings(e)...) {
 		if i > 0 && !siblings {
@@ -222,7 +266,9 @@ func (g *gatherer) repositories() []repo.Repository {
 	for _, t := range g.opts.Plan.Targets {
 		if c := g.targets[t]; c != nil {
 			<-c.done // the context ends what still runs
-			out = append(out, c.repository)
+			r := c.repository
+			r.Transport = c.transport.await(context.Background()) // the same
+			out = append(out, r)
 		}
 	}
 	return out

@@ -45,6 +45,7 @@ func (r *run) start(ctx context.Context) error {
 func (r *run) ask(ctx context.Context, s verify.Spec) verify.Result {
 	start := time.Now()
 	res := r.judge(ctx, s)
+	r.opts.Known.Mark(&res)
 	r.results[s.Name()] = reports.ResultsOf(res, time.Since(start))
 	if r.opts.Progress != nil {
 		r.opts.Progress.Spec(len(r.results), len(r.specs), s.Name())
@@ -91,6 +92,9 @@ func (r *run) outcome(interrupted bool) *Outcome {
 			results = reports.ResultsOf(blocked(s, "not asked: the run was interrupted"), 0)
 		}
 		out.Results = append(out.Results, results...)
+	}
+	if res, ok := r.opts.Known.Result(); ok {
+		out.Results = append(out.Results, reports.ResultsOf(res, 0)...)
 	}
 	out.Repositories = r.gatherer.repositories()
 	return out

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/pkgverify/repo/fetch/cache"
 	"sigs.k8s.io/pkgverify/reports"
 	"sigs.k8s.io/pkgverify/verify"
+	"sigs.k8s.io/pkgverify/verify/known"
 )
 
 // ErrEmpty is returned when the filters select nothing: a run that asks
@@ -31,6 +32,9 @@ var ErrEmpty = errors.New("the filters select no spec")
 type Progress interface {
 	Crawled(crawl.Progress)
 	Spec(done, total int, name string)
+	// Waiting is told what a target still lacks, "" for nothing, each time that
+	// it changes.
+	Waiting(target string, missing string)
 }
 
 // Cells gives the facts of container cells.
@@ -61,6 +65,10 @@ type Options struct {
 	// StartCells begins the container work of the selected cells.
 	StartCells func(context.Context, []*verify.CellExpectation) Cells
 	Progress   Progress
+	// Known are the known issues, nil for none.
+	Known *known.List
+	// Wait waits for the publication first; its time does not count for Timeout.
+	Wait Wait
 }
 
 // Outcome is what a run learnt.
@@ -112,6 +120,9 @@ func Run(ctx context.Context, opts Options) (*Outcome, error) {
 	}
 	if opts.Timeout <= 0 {
 		opts.Timeout = maxRun
+	}
+	if opts.Wait.For > 0 {
+		opts.wait(ctx, specs)
 	}
 	ctx, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()

@@ -53,6 +53,13 @@ type Facts struct {
 	// Siblings are the repositories of the same channel and minor in the other
 	// formats of the plan, for checks that compare them.
 	Siblings []*repo.Repository
+	// Origins are the repository at each of its addresses, metadata only, read
+	// side by side: the target's own address first, then those of
+	// Expectation.Origins. They are empty when there are no others.
+	Origins []*repo.Repository
+	// Transport is how the target's servers answer, nil when they were not
+	// asked.
+	Transport *repo.Transport
 }
 
 // Check is one rule of the catalogue. Exactly one of Repository and Cell is set.
@@ -74,6 +81,9 @@ type Check struct {
 	Doc string
 	// Beside says which further facts it looks at.
 	Beside []Beside
+	// Moot says why there is nothing to ask of a target, "" when there is. Nil is
+	// "" for every target.
+	Moot func(*Expectation) string
 	// Repository asks of a crawl's facts; no finding means all is right.
 	Repository func(*Expectation, *Facts) []Finding
 	// Cell asks of a container cell's facts.
@@ -89,6 +99,12 @@ func (c *Check) OnRepository(e *Expectation, r *Facts) Result {
 	if !c.Applies(e.Target.Format) {
 		res.Status = NotApplicable
 		return res
+	}
+	if c.Moot != nil {
+		if why := c.Moot(e); why != "" {
+			res.Status, res.Message = NotApplicable, why
+			return res
+		}
 	}
 	if blocked, why := unmet(c.Needs, r.Repository); why != "" {
 		res.Status, res.Message = Skipped, why
@@ -121,9 +137,8 @@ func (c *Check) OnCell(e *CellExpectation, f *images.CellFacts) Result {
 	return res
 }
 
-// settle derives the status from the findings.
+// settle gives each finding its status, and the result the one that decides.
 func (r *Result) settle(c *Check) {
-	r.Status = Pass
 	for i := range r.Findings {
 		f := &r.Findings[i]
 		if f.Status == "" {
@@ -132,8 +147,8 @@ func (r *Result) settle(c *Check) {
 		if f.Status == Fail && c.Severity == Warning {
 			f.Status = Warn
 		}
-		r.Status = r.Status.Worse(f.Status)
 	}
+	r.Decide()
 }
 
 // guarded turns a panic of a check into a blocked finding: a harness that

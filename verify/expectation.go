@@ -51,6 +51,9 @@ type Expectation struct {
 	// Official is where the checksums of the released binaries are, "" for
 	// nowhere. BinaryExpectation.Official goes on from there.
 	Official string
+	// Baseline is what an earlier run saw here, nil when there is none to hold
+	// the repository against.
+	Baseline *Baseline
 	// Now is when the run began: what "expired" means.
 	Now time.Time
 }

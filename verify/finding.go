@@ -122,6 +122,15 @@ type Result struct {
 	Findings []Finding
 }
 
+// Decide derives the status of r from its findings: the worst of them, pass
+// without any.
+func (r *Result) Decide() {
+	r.Status = Pass
+	for _, f := range r.Findings {
+		r.Status = r.Status.Worse(f.Status)
+	}
+}
+
 // Problemf returns a finding for a file that could not be had: fail where the
 // repository is to blame, blocked where nobody can tell.
 func Problemf(p *repo.Problem, f Finding, format string, args ...any) Finding {

@@ -14,6 +14,7 @@ type phases struct {
 	mu      sync.Mutex
 	checks  *reports.Phase
 	targets map[string]*crawling
+	waits   map[string]*reports.Phase
 }
 
 // crawling is the phase of one target.
@@ -23,7 +24,7 @@ type crawling struct {
 }
 
 func newPhases(to *reports.Progress) *phases {
-	return &phases{to: to, targets: make(map[string]*crawling)}
+	return &phases{to: to, targets: make(map[string]*crawling), waits: make(map[string]*reports.Phase)}
 }
 
 // Crawled implements suites.Progress.
@@ -62,4 +63,20 @@ func (p *phases) Spec(done, total int, _ string) {
 	if done == total {
 		p.checks.Done("")
 	}
+}
+
+// Waiting implements suites.Progress.
+func (p *phases) Waiting(target, missing string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	ph := p.waits[target]
+	if ph == nil {
+		ph = p.to.Start("wait for " + target)
+		p.waits[target] = ph
+	}
+	if missing == "" {
+		ph.Done("everything is there")
+		return
+	}
+	ph.Note("still missing: " + missing)
 }

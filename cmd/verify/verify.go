@@ -37,6 +37,9 @@ type runFlags struct {
 	cache           string
 	artifacts       string
 	json            bool
+	wait            time.Duration
+	baseline        string
+	knownIssues     string
 }
 
 const verifyLong = `verify checks published deb and rpm repositories as their users get them: the
@@ -77,6 +80,9 @@ func newVerify(s streams) *cobra.Command {
 	f.DurationVar(&flags.settle, "settle", 15*time.Second, "wait before looking again, twice at most, at a repository whose index and signed root disagree; 0 never looks again")
 	f.StringVar(&flags.cache, "cache", "", "folder that keeps what was verified, so that the next run fetches only what is new")
 	f.StringVar(&flags.artifacts, "artifacts", "", "folder for the reports (default $ARTIFACTS, else ./artifacts)")
+	f.DurationVar(&flags.wait, "wait", 0, "poll until the newest expected version is published in every target, then verify; after this long verify all the same")
+	f.StringVar(&flags.baseline, "baseline", "", "an earlier report.json: files that vanished or changed under one name fail")
+	f.StringVar(&flags.knownIssues, "known-issues", "", "YAML file of findings that are known: reported as such, not failed")
 	f.BoolVar(&flags.json, "json", false, "report v1 on standard output instead of the summary")
 	cmd.AddCommand(newList(s), newChecks(s), newRender(s), newImages(s))
 	cmd.CompletionOptions.HiddenDefaultCmd = false
@@ -96,6 +102,14 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 	}
 	if r.timeout <= 0 {
 		problems = append(problems, fmt.Errorf("--timeout %v: needs to be more than 0", r.timeout))
+	}
+	if r.wait < 0 {
+		problems = append(problems, fmt.Errorf("--wait %v: needs to be 0 or more", r.wait))
+	}
+	listed, err := r.known(start)
+	problems = append(problems, err)
+	if plan != nil {
+		problems = append(problems, r.compare(plan))
 	}
 	distros, err := images.Catalogue()
 	if err != nil {
@@ -136,6 +150,8 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 		Timeout:     r.timeout,
 		StartCells:  laboratory.Start,
 		Progress:    shown,
+		Known:       listed,
+		Wait:        suites.Wait{For: r.wait},
 	})
 	// Containers are removed before the verdict is shown.
 	if closeErr := laboratory.Close(); closeErr != nil {

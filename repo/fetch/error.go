@@ -27,6 +27,10 @@ var ErrTooLarge = errors.New("larger than its bound")
 // because nobody can tell yet.
 var ErrChanged = fmt.Errorf("%w: it changed while it was read", ErrUnreachable)
 
+// ErrUnchanged is matched by errors of [Revisitor] that say the file is still
+// the version that is known.
+var ErrUnchanged = errors.New("not changed")
+
 // Error is a failed fetch.
 type Error struct {
 	// URL is the address that was asked, without user and password.
@@ -38,7 +42,8 @@ type Error struct {
 	Status int
 	// RetryAfter is how long the server asked to wait; 0 when it did not.
 	RetryAfter time.Duration
-	// Kind is ErrAbsent, ErrUnreachable, ErrChanged or ErrTooLarge.
+	// Kind is ErrAbsent, ErrUnreachable, ErrChanged, ErrUnchanged or
+	// ErrTooLarge.
 	Kind error
 	Err  error
 

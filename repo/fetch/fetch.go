@@ -13,8 +13,10 @@ package fetch
 
 import (
 	"context"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"path/filepath"
@@ -41,6 +43,24 @@ type Response struct {
 	// Validator names this version of the file as an If-Range header does: a
 	// strong ETag or a date. It is empty when the server gives none.
 	Validator string
+	// Version is what the server calls this version of the file.
+	Version Version
+}
+
+// Version is what a server calls a version of a file, in its own words: the
+// ETag, weak or strong, and the Last-Modified of an answer.
+type Version struct {
+	ETag, LastModified string
+}
+
+// Revisitor is a Source that can ask for a file only if it is another than
+// before.
+type Revisitor interface {
+	Source
+	// OpenSince is Open with the version that is known already. Its error
+	// matches ErrUnchanged when that is still the server's. With no version, and
+	// from a server that gives none, it is Open.
+	OpenSince(ctx context.Context, path string, known Version) (*Response, error)
 }
 
 // Source opens the files below one root. Implementations may be used by
@@ -100,7 +120,13 @@ type Options struct {
 	// environment say so, as [http.ProxyFromEnvironment] reads them: once in a
 	// process, ALL_PROXY not at all, and loopback never goes through one.
 	Proxy func(*http.Request) (*url.URL, error)
-	// Transport replaces the network, Network and Proxy; nil is the default.
+	// RootCAs are the authorities that certificates must lead to; nil takes the
+	// machine's.
+	RootCAs *x509.CertPool
+	// Dial replaces the dialer; it gets Network, or "tcp". Nil is the default.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+	// Transport replaces the network, Network, Proxy, RootCAs and Dial; nil is
+	// what [NewTransport] makes.
 	Transport http.RoundTripper
 }
 

@@ -2,6 +2,7 @@ package fetch
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +26,10 @@ type httpSource struct {
 	opts      Options
 }
 
-var _ Ranger = (*httpSource)(nil)
+var (
+	_ Ranger    = (*httpSource)(nil)
+	_ Revisitor = (*httpSource)(nil)
+)
 
 func newHTTP(root *url.URL, opts Options) (*httpSource, error) {
 	s := &httpSource{root: root, transport: opts.Transport, opts: opts}
@@ -35,13 +39,19 @@ func newHTTP(root *url.URL, opts Options) (*httpSource, error) {
 		return nil, fmt.Errorf("network %q is not one of tcp4, tcp6", opts.Network)
 	}
 	if s.transport == nil {
-		s.transport = newTransport(opts)
+		s.transport = NewTransport(opts)
 	}
 	return s, nil
 }
 
-func newTransport(opts Options) *http.Transport {
-	dialer := &net.Dialer{Timeout: opts.connectTimeout()}
+// NewTransport returns the transport that a source of these options uses. Its
+// connections end some time after the last answer, or with
+// CloseIdleConnections.
+func NewTransport(opts Options) *http.Transport {
+	dial := opts.Dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: opts.connectTimeout()}).DialContext
+	}
 	proxy := opts.Proxy
 	if proxy == nil {
 		proxy = http.ProxyFromEnvironment
@@ -52,8 +62,9 @@ func newTransport(opts Options) *http.Transport {
 			if opts.Network != "" {
 				network = opts.Network
 			}
-			return dialer.DialContext(ctx, network, address)
+			return dial(ctx, network, address)
 		},
+		TLSClientConfig:        &tls.Config{RootCAs: opts.RootCAs, MinVersion: tls.VersionTLS12},
 		TLSHandshakeTimeout:    opts.connectTimeout(),
 		ResponseHeaderTimeout:  opts.connectTimeout(),
 		MaxResponseHeaderBytes: MaxHeaderBytes,
@@ -74,8 +85,17 @@ func (s *httpSource) Open(ctx context.Context, path string) (*Response, error) {
 
 // OpenFrom implements Ranger.
 func (s *httpSource) OpenFrom(ctx context.Context, path string, from Point) (*Response, error) {
+	return s.walk(ctx, path, walk{from: from})
+}
+
+// OpenSince implements Revisitor.
+func (s *httpSource) OpenSince(ctx context.Context, path string, known Version) (*Response, error) {
+	return s.walk(ctx, path, walk{from: Point{Size: -1}, known: known})
+}
+
+func (s *httpSource) walk(ctx context.Context, path string, w walk) (*Response, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	w := &walk{source: s, ctx: ctx, cancel: cancel, from: from, first: s.address(path)}
+	w.source, w.ctx, w.cancel, w.first = s, ctx, cancel, s.address(path)
 	resp, err := w.open(Join(s.root.String(), path))
 	if err != nil {
 		cancel(nil)
@@ -90,6 +110,7 @@ type walk struct {
 	ctx    context.Context // ends with the body
 	cancel context.CancelCauseFunc
 	from   Point
+	known  Version
 	first  string
 	hops   []repo.Hop
 	// leave ends the last request alone.
@@ -173,6 +194,13 @@ func (w *walk) ask(at *url.URL) (*http.Response, error) {
 			req.Header.Set("If-Range", w.from.Validator)
 		}
 	}
+	// A server that has both goes by the ETag (RFC 9110 section 13.2.2).
+	if w.known.ETag != "" {
+		req.Header.Set("If-None-Match", w.known.ETag)
+	}
+	if w.known.LastModified != "" {
+		req.Header.Set("If-Modified-Since", w.known.LastModified)
+	}
 	limit := answerTimeouts * w.source.opts.connectTimeout()
 	timer := time.AfterFunc(limit, func() { leave(answerTimeout{limit}) })
 	defer timer.Stop()
@@ -249,7 +277,7 @@ func (w *walk) response(resp *http.Response) *Response {
 		Body: newHTTPBody(w.ctx, w.cancel, resp, w.source.opts.stallTimeout(), func(err error) error {
 			return &Error{URL: w.first, Hops: hops, Kind: ErrUnreachable, Err: fmt.Errorf("body: %w", err)}
 		}),
-		Size: resp.ContentLength, URL: w.first, Hops: hops, Validator: validator(resp.Header),
+		Size: resp.ContentLength, URL: w.first, Hops: hops, Validator: validator(resp.Header), Version: versionOf(resp.Header),
 	}
 }
 
@@ -261,6 +289,10 @@ func (w *walk) refused(resp *http.Response) error {
 		e.Kind = ErrAbsent
 		if w.from.Offset > 0 {
 			e.Kind = ErrChanged // it was there; from the start, the answer says what is true now
+		}
+	case http.StatusNotModified:
+		if w.known != (Version{}) {
+			e.Kind = ErrUnchanged
 		}
 	case http.StatusOK:
 		e.Kind, e.Err = ErrChanged, fmt.Errorf("asked for the bytes from %d on, the server sends the whole file", w.from.Offset)
@@ -337,6 +369,19 @@ func validator(h http.Header) string {
 		return ""
 	}
 	return text
+}
+
+// versionOf returns what may be said to the server again; what is longer than
+// its bound is left out, and the file is then read whole each time.
+func versionOf(h http.Header) Version {
+	v := Version{ETag: h.Get("ETag"), LastModified: h.Get("Last-Modified")}
+	if len(v.ETag) > MaxHopValue {
+		v.ETag = ""
+	}
+	if _, err := http.ParseTime(v.LastModified); err != nil {
+		v.LastModified = ""
+	}
+	return v
 }
 
 func closeQuietly(c io.Closer) {
