@@ -90,15 +90,11 @@ func TestOneThingWrong(t *testing.T) {
 			r.Apt.InRelease.Problem, r.Apt.Release.Problem, r.Apt.ReleaseGPG.Problem = absent, absent, absent
 			r.Apt.Inline, r.Apt.Detached = nil, nil
 			r.Packages = nil
-		}, []string{"apt-index-checksums=skipped", "apt-packages-wellformed=skipped", "apt-release-present=fail", "apt-release-signed=skipped",
-			"binary-architecture=skipped", "channel-policy=skipped", "key-current=skipped", "key-published=skipped", "minor-policy=skipped",
-			"package-checksums=skipped", "package-matches-index=skipped", "packages-published=skipped"}, ""},
+		}, []string{"apt-index-checksums=skipped", "apt-packages-wellformed=skipped", "apt-release-present=fail", "apt-release-signed=skipped", "binary-architecture=skipped", "binary-parity=skipped", "binary-version=skipped", "channel-policy=skipped", "config-references=skipped", "key-current=skipped", "key-published=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-files=skipped", "package-matches-index=skipped", "packages-published=skipped"}, ""},
 		{"nothing reachable", repo.RPM, func(r *verify.Facts) {
 			r.RPM.RepomdFile.Problem, r.RPM.Repomd = unreachable, nil
 			r.Packages = nil
-		}, []string{"binary-architecture=blocked", "channel-policy=blocked", "key-current=blocked", "key-published=blocked", "minor-policy=blocked", "package-checksums=blocked",
-			"package-matches-index=blocked", "packages-published=blocked", "rpm-index-checksums=blocked", "rpm-package-signed=blocked",
-			"rpm-primary-wellformed=blocked", "rpm-repomd-present=blocked", "rpm-repomd-signed=blocked"}, ""},
+		}, []string{"binary-architecture=blocked", "binary-parity=blocked", "binary-version=blocked", "channel-policy=blocked", "config-references=blocked", "key-current=blocked", "key-published=blocked", "minor-policy=blocked", "package-checksums=blocked", "package-files=blocked", "package-matches-index=blocked", "packages-published=blocked", "rpm-index-checksums=blocked", "rpm-package-signed=blocked", "rpm-primary-wellformed=blocked", "rpm-repomd-present=blocked", "rpm-repomd-signed=blocked"}, ""},
 		{"index of other bytes", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].Content = content("other") },
 			[]string{"apt-index-checksums=fail"}, "Packages.gz is not what InRelease says"},
 		{"index with a wrong MD5 only", repo.Deb, func(r *verify.Facts) {
@@ -110,11 +106,9 @@ func TestOneThingWrong(t *testing.T) {
 		{"index missing", repo.RPM, func(r *verify.Facts) {
 			r.RPM.Indexes[0].Problem, r.RPM.Indexes[0].Parsed, r.Packages = absent, false, nil
 			r.RPM.Indexes[0].Content = repo.Content{}
-		}, []string{"binary-architecture=skipped", "channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-matches-index=skipped",
-			"packages-published=skipped", "rpm-index-checksums=fail", "rpm-package-signed=skipped"}, ""},
+		}, []string{"binary-architecture=skipped", "binary-parity=skipped", "binary-version=skipped", "channel-policy=skipped", "config-references=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-files=skipped", "package-matches-index=skipped", "packages-published=skipped", "rpm-index-checksums=fail", "rpm-package-signed=skipped"}, ""},
 		{"no index listed", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes, r.Packages = nil, nil },
-			[]string{"apt-index-checksums=fail", "binary-architecture=skipped", "channel-policy=skipped", "minor-policy=skipped", "package-checksums=skipped",
-				"package-matches-index=skipped", "packages-published=skipped"}, "lists no Packages"},
+			[]string{"apt-index-checksums=fail", "binary-architecture=skipped", "binary-parity=skipped", "binary-version=skipped", "channel-policy=skipped", "config-references=skipped", "minor-policy=skipped", "package-checksums=skipped", "package-files=skipped", "package-matches-index=skipped", "packages-published=skipped"}, "lists no Packages"},
 		{"bad stanza", repo.Deb, func(r *verify.Facts) { r.Apt.Indexes[0].AddFault(*malformed) },
 			[]string{"apt-packages-wellformed=fail"}, "1 bad stanza"},
 		{"armor that an old client refuses", repo.RPM, func(r *verify.Facts) {
@@ -225,7 +219,7 @@ func TestOneThingWrong(t *testing.T) {
 		}), []string{}, ""},
 		{"package for all architectures", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
 			extra := pkg(repo.Deb, "kubelet", "1.26.0-1.1", "all")
-			extra.Artifact.Files = []repo.PayloadFile{program("/usr/share/rom", repo.ARM64)}
+			extra.Artifact.Files = []repo.PayloadFile{program("/usr/bin/kubelet", repo.AMD64), program("/usr/share/rom", repo.ARM64)}
 			*p = extra
 		}), []string{}, ""},
 		{"rpm not signed", repo.RPM, onKubelet("x86_64", func(p *repo.Package) { p.Artifact.Signatures = nil }),
