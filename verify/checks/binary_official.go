@@ -83,17 +83,20 @@ func official(p repo.Package, name string, want verify.Official) (verify.Finding
 	case problem.Is(repo.Absent) && strings.Contains(p.Upstream(), "+"):
 		return finding, false // a build between two releases
 	case problem.Is(repo.Absent):
-		finding.Status, finding.Message = verify.Warn, "no official checksum is published of "+name
+		finding.Status, finding.Message = verify.Warn, "the official release has no checksum of a program"
 		finding.Want, finding.Got = want.URL, problem.String()
 		finding.Hint = "see whether this version was released at all; --official-binaries names another place, or none"
 	case problem.Is(repo.Malformed):
-		finding.Status, finding.Message = verify.Blocked, "the official checksum of "+name+" cannot be read"
+		finding.Status, finding.Message = verify.Blocked, "an official checksum cannot be read"
 		finding.Want, finding.Got = "a file of SHA-256 checksums", problem.String()
 		finding.Hint = "look at the file: the place may answer with a page of its own"
 	case problem != nil || want.Digests.SHA256 == "":
-		finding.Status, finding.Message = verify.Blocked, "the official checksum of "+name+" could not be had"
+		finding.Status, finding.Message = verify.Blocked, "official checksums could not be had"
 		finding.Want = want.URL
-		if finding.Got = problem.String(); problem == nil {
+		switch finding.Got = problem.String(); {
+		case want.URL == "":
+			finding.Want, finding.Got = "the checksum of "+name, "it was not asked for in time"
+		case problem == nil:
 			finding.Got = "no SHA-256 among the checksums there"
 		}
 		finding.Hint = "run again, or switch the check off with --official-binaries none"

@@ -30,7 +30,7 @@ func configReferences() verify.Check {
 		Payload:  true,
 		Doc: `Asks that each file that a systemd unit, drop-in or environment file names is there once the package is installed: its programs, its environment files (with "-" in front too), its working directory, and the paths among its arguments. It must be brought by the package, by a package of the repository that it depends on or whose unit it adds to, be made later by what the profile names (created), or belong to any system. And a drop-in must have its unit. Where an optional environment file has the other family's name (/etc/default/x beside /etc/sysconfig/x), one of the two is enough.
 
-Of packages that the profile does not list, only programs, units and environment files without "-" are asked, and what is missing is a warning: who makes their files is not known here.
+Of packages whose files the profile does not list, only programs, units, working directories and environment files without "-" are asked, if the repository and the profile know all that the package needs, and what is missing is a warning: who makes their files is not known here. An environment file that is there under the other family's name fails in any package.
 
 Why: deb and rpm have different places for environment files, and one template was used for both: in 2023 the kubeadm deb pointed to /etc/sysconfig/kubelet, which no deb installs (kubernetes/release #3276), drop-in and unit lay at the wrong path (#3219), and again in 2024 (#3625). Nothing fails: the settings are just not read.
 
@@ -210,18 +210,20 @@ func (c *configuration) orphan(i int, f repo.PayloadFile, place systemd.Place) [
 			}
 		}
 	}
+	if !c.strict(i) {
+		finding.Status = verify.Warn
+	}
 	return c.weighed(i, finding, false, func(j int) bool { return together(p.Arch, c.universe.packages[j].Arch) })
 }
 
 // missing returns a finding for each reference that leads nowhere. roots are
 // the packages that are there with the file.
 func (c *configuration) missing(i int, roots []int, f repo.PayloadFile, refs []systemd.Reference, conditions []string) []verify.Finding {
-	listed := c.expectation.Package(c.universe.packages[i].Name) != nil
+	strict := c.strict(i)
 	var found []verify.Finding
 	var members []int
 	for _, ref := range refs {
-		if !listed && (ref.Optional || ref.Kind == systemd.Argument) || slices.Contains(conditions, ref.Path) ||
-			c.given(ref) || c.has(roots, ref.Path) {
+		if slices.Contains(conditions, ref.Path) || c.given(ref) || c.has(roots, ref.Path) {
 			continue
 		}
 		if members == nil {
@@ -230,28 +232,43 @@ func (c *configuration) missing(i int, roots []int, f repo.PayloadFile, refs []s
 		if c.has(members, ref.Path) || ref.Optional && ref.Kind == systemd.EnvironmentFile && c.twin(members, refs, ref) {
 			continue
 		}
+		meant := c.likely(members, ref)
+		if !strict && meant == "" && (ref.Optional || ref.Kind == systemd.Argument || len(c.unknown(c.universe.closureOf(i).outside)) > 0) {
+			continue // it may come from anywhere
+		}
 		finding := verify.Finding{
 			Message: fmt.Sprintf("%s names the %s %s, which no package installs", f.Path, ref.Kind, ref.Path),
 			Want:    ref.Path,
 			Got:     fmt.Sprintf("no such file (%s in line %d)", ref.By, ref.Line),
 			Hint:    "correct the path, or bring the file; if it is made after the installation, list it under \"created\" in the profile",
 		}
-		if name, other := c.likely(members, ref); other != "" {
-			finding.Got = fmt.Sprintf("%s of %s (%s in line %d names the other)", other, name, ref.By, ref.Line)
-		}
-		if ref.Kind == systemd.Argument && len(c.expectation.Created) == 0 {
-			finding.Status = verify.Warn // the profile does not say what is made later
+		switch {
+		case meant != "":
+			finding.Got = fmt.Sprintf("%s (%s in line %d names the other)", meant, ref.By, ref.Line)
+		case !strict:
+			finding.Status = verify.Warn
+			finding.Message = fmt.Sprintf("a unit names a %s that no package installs", ref.Kind)
+			finding.Got = fmt.Sprintf("no such file (%s in line %d of %s)", ref.By, ref.Line, f.Path)
+		case ref.Kind == systemd.Program && ref.Optional,
+			// The profile does not say what is made later.
+			ref.Kind == systemd.Argument && len(c.expectation.Created) == 0:
+			finding.Status = verify.Warn
 		}
 		found = append(found, c.weighed(i, finding, ref.Kind == systemd.Program, func(j int) bool { return slices.Contains(members, j) })...)
 	}
 	return found
 }
 
+// strict reports whether the profile says which files a package brings.
+func (c *configuration) strict(i int) bool {
+	x := c.expectation.Package(c.universe.packages[i].Name)
+	return x != nil && len(x.Files) > 0
+}
+
 // weighed settles what a finding means: a package that was not read could hold
 // what is missing, and so could one from outside of the repository that the
 // profile does not know.
 func (c *configuration) weighed(i int, f verify.Finding, program bool, concerns func(int) bool) []verify.Finding {
-	p := c.universe.packages[i]
 	for j, q := range c.universe.packages {
 		if !concerns(j) || j == i {
 			continue
@@ -270,9 +287,6 @@ func (c *configuration) weighed(i int, f verify.Finding, program bool, concerns 
 			continue
 		}
 		return []verify.Finding{f}
-	}
-	if c.expectation.Package(p.Name) == nil {
-		f.Status = verify.Warn
 	}
 	if unknown := c.unknown(c.universe.closureOf(i).outside); program && len(unknown) > 0 {
 		f.Status = verify.Warn
@@ -348,20 +362,22 @@ func (c *configuration) twin(members []int, refs []systemd.Reference, ref system
 	})
 }
 
-// likely returns a file that was perhaps meant: one of the same name in another
-// folder, and its package.
-func (c *configuration) likely(members []int, ref systemd.Reference) (name, file string) {
+// likely returns the environment file that was perhaps meant, and whose it is:
+// one of the same name in the other family's folder, "" for none.
+func (c *configuration) likely(members []int, ref systemd.Reference) string {
+	if ref.Kind != systemd.EnvironmentFile {
+		return ""
+	}
 	for _, i := range members {
 		p := c.universe.packages[i]
 		if p.Artifact == nil {
 			continue
 		}
 		for _, f := range p.Artifact.Files {
-			if path.Base(f.Path) == path.Base(ref.Path) && f.Mode.IsRegular() &&
-				(ref.Kind != systemd.EnvironmentFile || strings.HasPrefix(f.Path, "/etc/")) {
-				return p.Name, f.Path
+			if environmentFile(f.Path) && path.Base(f.Path) == path.Base(ref.Path) && f.Mode.IsRegular() {
+				return f.Path + " of " + p.Name
 			}
 		}
 	}
-	return "", ""
+	return ""
 }

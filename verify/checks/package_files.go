@@ -221,7 +221,11 @@ func dangers(p repo.Package, x *verify.PackageExpectation) []verify.Finding {
 	}
 	var found []verify.Finding
 	add := func(f repo.PayloadFile, what, want string) {
-		found = append(found, verify.Finding{Status: status, Message: fmt.Sprintf("%s %s", f.Path, what), Want: want, Got: f.Mode.String() + " " + f.Owner + ":" + f.Group, Hint: specHint})
+		finding := verify.Finding{Status: status, Message: f.Path + " " + what, Want: want, Got: f.Mode.String() + " " + f.Owner + ":" + f.Group, Hint: specHint}
+		if status == verify.Warn { // one finding for all of them
+			finding.Message, finding.Got = "a file "+what, f.Path+" "+finding.Got
+		}
+		found = append(found, finding)
 	}
 	at := make(map[string]string, len(p.Artifact.Files))
 	for _, f := range p.Artifact.Files {
