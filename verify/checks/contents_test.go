@@ -133,11 +133,11 @@ func without(name, path string) func(*verify.Expectation, *verify.Facts) {
 	}
 }
 
-// with adds a file to every package of a name.
-func with(name string, files ...repo.PayloadFile) func(*verify.Expectation, *verify.Facts) {
+// with adds files to every kubelet.
+func with(files ...repo.PayloadFile) func(*verify.Expectation, *verify.Facts) {
 	return func(_ *verify.Expectation, r *verify.Facts) {
 		for i := range r.Packages {
-			if r.Packages[i].Name == name {
+			if r.Packages[i].Name == "kubelet" {
 				r.Packages[i].Artifact.Files = append(r.Packages[i].Artifact.Files, files...)
 			}
 		}
@@ -185,27 +185,27 @@ func TestContents(t *testing.T) {
 		{"no conffile", repo.RPM, on("kubelet", "/etc/sysconfig/kubelet", func(f *repo.PayloadFile) { f.Config = false }),
 			[]string{"package-files=fail"}, "not marked as configuration", ""},
 		{"set-uid", repo.Deb, onKubeletFacts("amd64", setuid), []string{"package-files=fail"}, "/usr/bin/extra is set-uid", ""},
-		{"writable file", "", with("kubelet", repo.PayloadFile{Path: "/etc/x", Mode: 0o666}), []string{"package-files=fail"}, "can be written by everybody", ""},
-		{"writable folder", "", with("kubelet", repo.PayloadFile{Path: "/var/x", Mode: fs.ModeDir | 0o777}), []string{"package-files=fail"}, "can be written by everybody", ""},
-		{"sticky folder and link", "", with("kubelet", repo.PayloadFile{Path: "/var/x", Mode: fs.ModeDir | fs.ModeSticky | 0o777},
+		{"writable file", "", with(repo.PayloadFile{Path: "/etc/x", Mode: 0o666}), []string{"package-files=fail"}, "can be written by everybody", ""},
+		{"writable folder", "", with(repo.PayloadFile{Path: "/var/x", Mode: fs.ModeDir | 0o777}), []string{"package-files=fail"}, "can be written by everybody", ""},
+		{"sticky folder and link", "", with(repo.PayloadFile{Path: "/var/x", Mode: fs.ModeDir | fs.ModeSticky | 0o777},
 			repo.PayloadFile{Path: "/usr/l", Mode: fs.ModeSymlink | 0o777, Link: "../etc/x"}), []string{}, "", ""},
-		{"set-gid folder", "", with("kubelet", repo.PayloadFile{Path: "/var/x", Mode: fs.ModeDir | fs.ModeSetgid | 0o775}), []string{}, "", ""},
-		{"device", "", with("kubelet", repo.PayloadFile{Path: "/dev/x", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666}), []string{"package-files=fail"}, "is a device", ""},
-		{"link above the root", "", with("kubelet", repo.PayloadFile{Path: "/usr/l", Mode: fs.ModeSymlink | 0o777, Link: "../../etc/passwd"}),
+		{"set-gid folder", "", with(repo.PayloadFile{Path: "/var/x", Mode: fs.ModeDir | fs.ModeSetgid | 0o775}), []string{}, "", ""},
+		{"device", "", with(repo.PayloadFile{Path: "/dev/x", Mode: fs.ModeDevice | fs.ModeCharDevice | 0o666}), []string{"package-files=fail"}, "is a device", ""},
+		{"link above the root", "", with(repo.PayloadFile{Path: "/usr/l", Mode: fs.ModeSymlink | 0o777, Link: "../../etc/passwd"}),
 			[]string{"package-files=fail"}, "links to a place above the root", ""},
-		{"absolute link", "", with("kubelet", repo.PayloadFile{Path: "/usr/l", Mode: fs.ModeSymlink | 0o777, Link: "/etc/passwd"}), []string{}, "", ""},
+		{"absolute link", "", with(repo.PayloadFile{Path: "/usr/l", Mode: fs.ModeSymlink | 0o777, Link: "/etc/passwd"}), []string{}, "", ""},
 		{"member out of the root", "", func(_ expected, r facts) {
 			r.Packages[len(r.Packages)-1].Artifact.Faults = []repo.Problem{{Kind: repo.Misplaced, Text: `member "../x" leaves the root`}}
 		}, []string{"package-files=fail"}, "at a place that it must not touch", `member "../x" leaves the root`},
-		{"one file twice where /usr is merged", "", with("kubelet", text("/lib/a", "a"), text("/usr/lib/a", "a")), []string{"package-files=warn"}, "are one file where /usr is merged", ""},
+		{"one file twice where /usr is merged", "", with(text("/lib/a", "a"), text("/usr/lib/a", "a")), []string{"package-files=warn"}, "are one file where /usr is merged", ""},
 		{"foreign package with a set-uid program", repo.Deb, func(_ expected, r facts) {
 			x := pkg(repo.Deb, "sudo", "1.26.0-1.1", "amd64")
 			x.Artifact.Files = []repo.PayloadFile{setuid}
 			r.Packages = append(r.Packages, x)
 		}, []string{"package-files=warn"}, "a file is set-uid", "/usr/bin/extra urwxr-xr-x :"},
-		{"documentation without a changelog", repo.Deb, with("kubelet", text("/usr/share/doc/kubelet/README", "a")), []string{"package-files=warn"}, "no changelog", ""},
-		{"documentation with a changelog", repo.Deb, with("kubelet", text("/usr/share/doc/kubelet/README", "a"), text("/usr/share/doc/kubelet/changelog.Debian.gz", "a")), []string{}, "", ""},
-		{"documentation of an rpm", repo.RPM, with("kubelet", text("/usr/share/doc/kubelet/README", "a")), []string{}, "", ""},
+		{"documentation without a changelog", repo.Deb, with(text("/usr/share/doc/kubelet/README", "a")), []string{"package-files=warn"}, "no changelog", ""},
+		{"documentation with a changelog", repo.Deb, with(text("/usr/share/doc/kubelet/README", "a"), text("/usr/share/doc/kubelet/changelog.Debian.gz", "a")), []string{}, "", ""},
+		{"documentation of an rpm", repo.RPM, with(text("/usr/share/doc/kubelet/README", "a")), []string{}, "", ""},
 
 		// config-references
 		{"the other family's environment file", repo.Deb, on("kubeadm", dropInPath, func(f *repo.PayloadFile) {
@@ -258,8 +258,8 @@ func TestContents(t *testing.T) {
 			"adds to the unit kubelet.service, which no package brings", ""},
 		{"unit where systemd does not look", "", on("kubelet", unitPath, rename("/usr/lib/systemd/kubelet.service")), []string{"config-references=fail", "package-files=fail"},
 			"adds to the unit kubelet.service, which no package brings", ""},
-		{"drop-in of systemd's own unit", "", with("kubelet", text("/usr/lib/systemd/system/systemd-resolved.service.d/x.conf", "[Service]\n")), []string{}, "", ""},
-		{"drop-in of all services", "", with("kubelet", text("/usr/lib/systemd/system/service.d/x.conf", "[Service]\n")), []string{}, "", ""},
+		{"drop-in of systemd's own unit", "", with(text("/usr/lib/systemd/system/systemd-resolved.service.d/x.conf", "[Service]\n")), []string{}, "", ""},
+		{"drop-in of all services", "", with(text("/usr/lib/systemd/system/service.d/x.conf", "[Service]\n")), []string{}, "", ""},
 		{"drop-in without a dependency", "", func(_ expected, r facts) {
 			for i, p := range r.Packages {
 				if p.Name == "kubeadm" { // as from 1.30 on
@@ -322,11 +322,11 @@ func TestContents(t *testing.T) {
 				}
 			}
 		}, []string{"binary-official=fail"}, "/usr/bin/kubelet is not the official binary (4 files)", ""},
-		{"not released", "", officially("kubelet", verify.Official{Problem: absent}), []string{"binary-official=warn"}, "the official release has no checksum of a program", ""},
-		{"not reached", "", officially("kubelet", verify.Official{Problem: unreachable}), []string{"binary-official=blocked"}, "could not be had", ""},
-		{"no checksum", "", officially("kubelet", verify.Official{Problem: malformed}), []string{"binary-official=blocked"}, "an official checksum cannot be read", ""},
+		{"not released", "", officially(verify.Official{Problem: absent}), []string{"binary-official=warn"}, "the official release has no checksum of a program", ""},
+		{"not reached", "", officially(verify.Official{Problem: unreachable}), []string{"binary-official=blocked"}, "could not be had", ""},
+		{"no checksum", "", officially(verify.Official{Problem: malformed}), []string{"binary-official=blocked"}, "an official checksum cannot be read", ""},
 		{"never gathered", "", func(_ expected, r facts) { r.Official = nil }, []string{"binary-official=blocked"}, "could not be had", ""},
-		{"SHA-512 only", "", officially("kubelet", verify.Official{Digests: repo.Digests{SHA512: "x"}}), []string{"binary-official=blocked"}, "could not be had", ""},
+		{"SHA-512 only", "", officially(verify.Official{Digests: repo.Digests{SHA512: "x"}}), []string{"binary-official=blocked"}, "could not be had", ""},
 		{"switched off", "", func(e expected, r facts) { e.Official, r.Official = "", nil }, []string{}, "", ""},
 		{"nothing is released by itself", "", func(e expected, r facts) {
 			r.Official = nil
@@ -386,11 +386,11 @@ func onKubeletFacts(arch string, f repo.PayloadFile) func(*verify.Expectation, *
 	}
 }
 
-// officially sets what is published of a binary.
-func officially(name string, x verify.Official) func(*verify.Expectation, *verify.Facts) {
+// officially sets what is published of kubelet.
+func officially(x verify.Official) func(*verify.Expectation, *verify.Facts) {
 	return func(_ *verify.Expectation, r *verify.Facts) {
 		for file, before := range r.Official {
-			if file.Name == name {
+			if file.Name == "kubelet" {
 				x.URL = before.URL
 				r.Official[file] = x
 			}
@@ -426,14 +426,14 @@ func TestParity(t *testing.T) {
 		{"another program", func(deb, _ *verify.Facts) {
 			on("kubelet", "/usr/bin/kubelet", func(f *repo.PayloadFile) { f.SHA256 = "other" })(nil, deb)
 		}, []string{"/usr/bin/kubelet is another program than in the deb (4 files)"}},
-		{"only in the deb", func(deb, _ *verify.Facts) { with("kubelet", program("/usr/bin/x", repo.AMD64))(nil, deb) },
+		{"only in the deb", func(deb, _ *verify.Facts) { with(program("/usr/bin/x", repo.AMD64))(nil, deb) },
 			[]string{"/usr/bin/x is a program in the deb only (4 files)"}},
-		{"only in the rpm", func(_, rpm *verify.Facts) { with("kubelet", program("/usr/bin/x", repo.AMD64))(nil, rpm) },
+		{"only in the rpm", func(_, rpm *verify.Facts) { with(program("/usr/bin/x", repo.AMD64))(nil, rpm) },
 			[]string{"/usr/bin/x is no program in the deb (4 files)"}},
-		{"other files may differ", func(deb, _ *verify.Facts) { with("kubelet", text("/etc/x", "x"))(nil, deb) }, nil},
+		{"other files may differ", func(deb, _ *verify.Facts) { with(text("/etc/x", "x"))(nil, deb) }, nil},
 		{"where /usr is not merged", func(deb, rpm *verify.Facts) {
-			with("kubelet", program("/bin/x", repo.AMD64))(nil, deb)
-			with("kubelet", program("/usr/bin/x", repo.AMD64))(nil, rpm)
+			with(program("/bin/x", repo.AMD64))(nil, deb)
+			with(program("/usr/bin/x", repo.AMD64))(nil, rpm)
 		}, nil},
 		{"one version is missing", func(deb, _ *verify.Facts) { drop(func(p repo.Package) bool { return p.Upstream() == "1.26.0" })(deb) }, nil},
 		{"an older revision may differ", func(deb, _ *verify.Facts) {
