@@ -38,7 +38,7 @@ demo: ready ## Publish, serve on loopback, verify, install in containers, report
 	wait $$images
 	bin/publish serve $(OUT)/root -- bin/verify --profile kep-1731 --base-url {url} --key $(OUT)/key.asc \
 		--channel $(DEMO_CHANNELS) --minor 1.26 --versions "$$(cat $(OUT)/versions.txt)" $(DEMO_PLAN) \
-		--label-filter '!suite:install || channel:stable' --artifacts $(ARTIFACTS)
+		--official-binaries none --label-filter '!suite:install || channel:stable' --artifacts $(ARTIFACTS)
 
 .PHONY: faults
 faults: build ## List the faults that make demo FAULT=name can make

@@ -174,7 +174,9 @@ func publishTree(t *testing.T, layoutName, broken string, arches ...string) publ
 // arguments are those of a run on the tree.
 func (p published) arguments(more ...string) []string {
 	return append([]string{"--profile", p.profile, "--base-url", p.url, "--key", p.key, "--channel", p.channels,
-		"--minor", "1.26", "--versions", p.versions, "--arch", p.arches, "--settle", "0"}, more...)
+		"--minor", "1.26", "--versions", p.versions, "--arch", p.arches, "--settle", "0",
+		// The sample programs are no release's.
+		"--official-binaries", "none"}, more...)
 }
 
 const noContainers = "--suite=metadata,packages"

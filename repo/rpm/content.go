@@ -26,6 +26,7 @@ type content struct {
 	table     *fileTable
 	files     []repo.PayloadFile // in the header's order
 	inspector *payload.Inspector
+	texts     payload.Texts
 	streams   *compress.Pool
 	limit     int64 // of the unpacked payload, in bytes
 
@@ -236,11 +237,14 @@ func (c *content) file(a io.Reader, f *repo.PayloadFile, i int) error {
 		other = c.digest.Hash().New()
 		a = io.TeeReader(a, other)
 	}
+	if c.texts.Begin(f.Path) {
+		a = io.TeeReader(a, &c.texts)
+	}
 	sum, size, program, err := c.inspector.File(a, f.Mode)
 	if err != nil {
 		return err
 	}
-	f.SHA256, f.Program = sum, program
+	f.SHA256, f.Program, f.Text = sum, program, c.texts.End()
 	got := sum
 	if other != nil {
 		got = hex.EncodeToString(other.Sum(nil))
@@ -290,7 +294,7 @@ func (c *content) shareLinks() {
 		}
 		from := c.files[set[len(set)-1]]
 		for _, j := range set {
-			c.files[j].SHA256, c.files[j].Program = from.SHA256, from.Program
+			c.files[j].SHA256, c.files[j].Program, c.files[j].Text = from.SHA256, from.Program, from.Text
 		}
 	}
 }

@@ -56,8 +56,12 @@ type Package struct {
 }
 
 func (p *Package) fault(where, format string, args ...any) {
+	p.faultOf(repo.Malformed, where, format, args...)
+}
+
+func (p *Package) faultOf(kind repo.ProblemKind, where, format string, args ...any) {
 	if p.FaultCount++; p.FaultCount <= repo.MaxFaults {
-		p.Faults = append(p.Faults, repo.Problem{Kind: repo.Malformed, Where: where, Text: fmt.Sprintf(format, args...)})
+		p.Faults = append(p.Faults, repo.Problem{Kind: kind, Where: where, Text: fmt.Sprintf(format, args...)})
 	}
 }
 
