@@ -42,10 +42,13 @@ func releaseFaults() []Fault {
 // which are made and signed anew.
 func edit(ctx context.Context, tree *Tree, format publish.Format, change func(ctx context.Context, dir string) ([]string, error)) ([]string, error) {
 	repository, dir := tree.repository(format)
-	var touched []string
-	err := tree.Publisher.Edit(ctx, repository, func(ctx context.Context, dir string) error {
-		var err error
-		touched, err = change(ctx, dir)
+	touched, err := indexes(dir, format) // as they were: lists of rpms are named by their hash
+	if err != nil {
+		return nil, err
+	}
+	err = tree.Publisher.Edit(ctx, repository, func(ctx context.Context, dir string) error {
+		changed, err := change(ctx, dir)
+		touched = append(touched, changed...)
 		return err
 	})
 	if err != nil {
