@@ -301,7 +301,6 @@ func aptAccepts(t *testing.T, root string, command ...string) bool {
 	options := []string{
 		"-o", "Dir::State=" + dir + "/state", "-o", "Dir::State::status=" + dir + "/state/status", "-o", "Dir::Cache=" + dir + "/cache",
 		"-o", "Dir::Etc=" + dir + "/etc", "-o", "APT::Sandbox::User=root", "-o", "APT::Architecture=amd64",
-		"-o", "Acquire::Check-Valid-Until=true", // images of old distributions switch it off
 		"-o", "APT::Update::Error-Mode=any",
 	}
 	for _, arguments := range [][]string{{"update"}, command} {

@@ -50,7 +50,8 @@ func proofs() map[string]proof {
 		"foreign-key": aptRefuses, "text-before": aptRefuses, "text-after": aptRefuses, "text-between": aptRefuses,
 		"edited-inrelease": aptRefuses, "other-inrelease": aptRefuses, "stale-inrelease": aptRefuses,
 		"index-mismatch": aptRefuses, "older-packages": aptRefuses, "extra-stanza": aptRefuses, "gz-mismatch": aptRefuses,
-		"md5-only-release": aptRefuses, "past-valid-until": aptRefuses,
+		"md5-only-release":    aptRefuses,
+		"past-valid-until":    releaseHolds("Valid-Until: Wed, 02 Oct 2024 04:37:05 UTC\n"),
 		"gz-missing":          gone(debPath + "/Packages.gz"),
 		"inrelease-missing":   gone(debPath + "/InRelease"),
 		"release-gpg-missing": gone(debPath + "/Release.gpg"),
@@ -130,6 +131,21 @@ func showsKey(text string) proof {
 // that is properly indexed and signed.
 func published(name, text string, want bool) proof {
 	return func(t *testing.T, root string) { holds(t, root, name, text, want) }
+}
+
+// releaseHolds asks for a Release that is properly signed and holds a text, of
+// which apt's word depends on how the machine is configured.
+func releaseHolds(text string) proof {
+	return func(t *testing.T, root string) {
+		debSignature("GOODSIG", "")(t, root)
+		data, err := os.ReadFile(filepath.Join(root, debPath, "Release"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(data), text) {
+			t.Errorf("want %q:\n%s", text, data)
+		}
+	}
 }
 
 func gone(name string) proof {
