@@ -44,6 +44,12 @@ demo: ready ## Publish, serve on loopback, verify, install in containers, report
 faults: build ## List the faults that make demo FAULT=name can make
 	@bin/publish faults
 
+# make mutation: FAULTS=a,b makes only these.
+FAULTS ?=
+.PHONY: mutation
+mutation: ready ## Break a tree in every way of the catalogue: is each fault found, and nothing else?
+	bin/publish mutation $(if $(FAULTS),--faults $(FAULTS)) -- bin/verify
+
 .PHONY: build
 build: ## Build bin/verify and bin/publish
 	$(GO) build -trimpath -o bin/ ./cmd/verify ./cmd/publish
