@@ -141,15 +141,15 @@ func keyFaults() []Fault {
 }
 
 // keyFiles replaces both repositories' copies of the key.
-func keyFiles(make func(tree *Tree) ([]byte, error)) applyFunc {
+func keyFiles(public func(tree *Tree) ([]byte, error)) applyFunc {
 	return func(_ context.Context, tree *Tree) ([]string, error) {
-		public, err := make(tree)
+		data, err := public(tree)
 		if err != nil {
 			return nil, err
 		}
 		var touched []string
 		for _, format := range []publish.Format{publish.Deb, publish.RPM} {
-			files, err := placeKey(tree, format, public)
+			files, err := placeKey(tree, format, data)
 			if err != nil {
 				return nil, err
 			}
@@ -160,13 +160,13 @@ func keyFiles(make func(tree *Tree) ([]byte, error)) applyFunc {
 }
 
 // keyFile replaces one repository's copy of the key.
-func keyFile(format publish.Format, make func(tree *Tree) ([]byte, error)) applyFunc {
+func keyFile(format publish.Format, public func(tree *Tree) ([]byte, error)) applyFunc {
 	return func(_ context.Context, tree *Tree) ([]string, error) {
-		public, err := make(tree)
+		data, err := public(tree)
 		if err != nil {
 			return nil, err
 		}
-		return placeKey(tree, format, public)
+		return placeKey(tree, format, data)
 	}
 }
 

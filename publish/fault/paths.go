@@ -126,7 +126,7 @@ func escapeFaults() []Fault {
 				if format == publish.RPM {
 					return moveInRPM(w, data, from, to)
 				}
-				return inData(moveInTar(from, to))(w, format, data)
+				return moveInDeb(data, from, to)
 			}}.apply,
 		}
 	}
@@ -152,26 +152,46 @@ func stray(place string, link bool) func(w *workbench, b *publish.Build) error {
 	}
 }
 
-// moveInTar moves a file and leaves out the folders that were its parents.
-func moveInTar(from, to string) func(all []tarFile) ([]tarFile, error) {
-	return func(all []tarFile) ([]tarFile, error) {
+// moveInDeb moves a file in data.tar and md5sums. The folders that were its
+// parents are left out.
+func moveInDeb(data []byte, from, to string) ([]byte, error) {
+	f, err := parseDeb(data)
+	if err != nil {
+		return nil, err
+	}
+	found := 0
+	if err := f.changeTar("control.tar.gz", func(all []tarFile) ([]tarFile, error) {
+		for i, file := range all {
+			if filepath.Base(file.header.Name) == "md5sums" {
+				found += bytes.Count(file.data, []byte(from[1:]))
+				all[i].data = bytes.Replace(file.data, []byte(from[1:]), []byte(to[1:]), 1)
+			}
+		}
+		return all, nil
+	}); err != nil {
+		return nil, err
+	}
+	if err := f.changeTar("data.tar.gz", func(all []tarFile) ([]tarFile, error) {
 		var out []tarFile
-		found := false
-		for _, f := range all {
-			name := filepath.Clean("/" + f.header.Name)
-			if f.header.Typeflag == tar.TypeDir && len(name) > 1 && within(from, name) && !within(to, name) {
+		for _, file := range all {
+			name := filepath.Clean("/" + file.header.Name)
+			if file.header.Typeflag == tar.TypeDir && len(name) > 1 && within(from, name) && !within(to, name) {
 				continue
 			}
 			if name == from {
-				f.header.Name, found = "."+to, true
+				file.header.Name = "." + to
+				found++
 			}
-			out = append(out, f)
-		}
-		if !found {
-			return nil, fmt.Errorf("%w: no %s in data.tar", ErrNoTarget, from)
+			out = append(out, file)
 		}
 		return out, nil
+	}); err != nil {
+		return nil, err
 	}
+	if found != 2 {
+		return nil, fmt.Errorf("%w: %s is %d times in data.tar and md5sums", ErrNoTarget, from, found)
+	}
+	return f.bytes(), nil
 }
 
 func within(file, folder string) bool {
