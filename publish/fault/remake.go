@@ -247,7 +247,7 @@ func (r remake) takePrograms(ctx context.Context, w *workbench, deb, into string
 	}
 	return eachFile(ctx, deb, func(name string, data []byte) error {
 		for _, binary := range pkg.Binaries {
-			to := ""
+			var to string
 			switch {
 			case binary.Name != "" && binary.Path == name:
 				to = filepath.Join(into, binary.Name)
