@@ -88,6 +88,8 @@ func Catalogue() []Fault {
 		aptIndexFaults(),
 		rpmIndexFaults(),
 		combinedFaults(),
+		contentFaults(),
+		policyFaults(),
 	)
 }
 

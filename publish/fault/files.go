@@ -17,7 +17,12 @@ import (
 // repository returns the repository to break and its folder.
 func (t *Tree) repository(format publish.Format) (publish.Repository, string) {
 	repository := t.Publisher.Layout.Repository(publish.Stable, Minor, format)
-	return repository, filepath.Join(t.Publisher.Root, filepath.FromSlash(repository.Path))
+	return repository, t.folder(repository)
+}
+
+// folder returns the folder of a repository.
+func (t *Tree) folder(repository publish.Repository) string {
+	return filepath.Join(t.Publisher.Root, filepath.FromSlash(repository.Path))
 }
 
 // latest finds the file of a package's latest version for amd64, in a folder
@@ -37,9 +42,19 @@ type versioned struct {
 	version publish.Version
 }
 
-// versionsOf lists the files of a package for amd64, oldest first; there is at
-// least one.
+// versionsOf lists the files of a package for amd64 in final versions, oldest
+// first; there is at least one.
 func versionsOf(dir string, format publish.Format, name string) ([]versioned, error) {
+	all, err := anyVersionsOf(dir, format, name)
+	all = slices.DeleteFunc(all, func(v versioned) bool { return strings.Contains(string(v.version), "-") })
+	if err == nil && len(all) == 0 {
+		err = fmt.Errorf("%w: no final %s in %s", ErrNoTarget, name, dir)
+	}
+	return all, err
+}
+
+// anyVersionsOf lists pre-releases too.
+func anyVersionsOf(dir string, format publish.Format, name string) ([]versioned, error) {
 	folder, separator := "amd64", "_"
 	if format == publish.RPM {
 		folder, separator = "x86_64", "-"
@@ -55,7 +70,7 @@ func versionsOf(dir string, format publish.Format, name string) ([]versioned, er
 			continue
 		}
 		text, _, _ := strings.Cut(rest, "-")
-		if version, err := publish.ParseVersion(text); err == nil {
+		if version, err := publish.ParseVersion(strings.Replace(text, "~", "-", 1)); err == nil {
 			out = append(out, versioned{filepath.Join(folder, entry.Name()), version})
 		}
 	}

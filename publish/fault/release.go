@@ -38,23 +38,30 @@ func releaseFaults() []Fault {
 	}
 }
 
-// edit changes a repository, and returns what change touched and the indexes,
-// which are made and signed anew.
+// edit changes the repository of a format, and returns what change touched and
+// the indexes, which are made and signed anew.
 func edit(ctx context.Context, tree *Tree, format publish.Format, change func(ctx context.Context, dir string) ([]string, error)) ([]string, error) {
-	repository, dir := tree.repository(format)
-	touched, err := indexes(dir, format) // as they were: lists of rpms are named by their hash
+	repository, _ := tree.repository(format)
+	return editRepository(ctx, tree, repository, change)
+}
+
+// editRepository does the same with any repository.
+func editRepository(ctx context.Context, tree *Tree, repository publish.Repository, change func(ctx context.Context, dir string) ([]string, error)) ([]string, error) {
+	// The names of rpm's index files come from their contents: those that were
+	// there are gone afterwards.
+	touched, err := indexes(tree.folder(repository), repository.Format)
 	if err != nil {
 		return nil, err
 	}
 	err = tree.Publisher.Edit(ctx, repository, func(ctx context.Context, dir string) error {
-		changed, err := change(ctx, dir)
-		touched = append(touched, changed...)
+		names, err := change(ctx, dir)
+		touched = append(touched, names...)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	names, err := indexes(dir, format)
+	names, err := indexes(tree.folder(repository), repository.Format)
 	return below(repository, append(touched, names...)...), err
 }
 

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/pkgverify/repo"
@@ -72,6 +73,13 @@ func differences(format repo.Format, index, file repo.Fields) []difference {
 	} else {
 		for name := range index.All() {
 			if name != "location-base" {
+				names = append(names, name)
+			}
+		}
+		// A list that is empty is left out: what a package asks for must not be
+		// overlooked because the index does not speak of it.
+		for _, name := range []string{"provides", "requires", "conflicts", "obsoletes"} {
+			if !slices.Contains(names, name) {
 				names = append(names, name)
 			}
 		}
