@@ -290,7 +290,7 @@ func (c *closureFindings) available(x closure.Cause, direct []int) string {
 			text = v.name + " " + v.version
 		}
 		has := func(arch string) bool {
-			return slices.Contains(arches[v], arch) || slices.Contains(arches[v], "all") || slices.Contains(arches[v], "noarch")
+			return neutral(arch) || slices.Contains(arches[v], arch) || slices.ContainsFunc(arches[v], neutral)
 		}
 		if slices.ContainsFunc(c.archesOf(direct), func(a string) bool { return !has(a) }) {
 			text += " (" + some(slices.Sorted(slices.Values(arches[v]))) + ")"
@@ -299,6 +299,9 @@ func (c *closureFindings) available(x closure.Cause, direct []int) string {
 	}
 	return some(out)
 }
+
+// neutral reports whether packages of the architecture are for every machine.
+func neutral(arch string) bool { return arch == "all" || arch == "noarch" }
 
 // subject returns what the packages share.
 func (c *closureFindings) subject(packages []int) verify.Subject {

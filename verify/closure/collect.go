@@ -2,7 +2,6 @@ package closure
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -101,7 +100,7 @@ func (c *collector) blame(u *universe, a *solve.Answer, bad []int) {
 			}
 			if len(nodes) == 0 {
 				need := u.needs[clause]
-				root(c.cause(u.arch, need.names, nil), n, need.text)
+				root(c.lacking(u.arch, need.names), n, need.text)
 			}
 		}
 		if a.Verdicts[n] == solve.Clash {
@@ -180,14 +179,12 @@ func (b *blamer) spread(r *rooted) {
 	}
 }
 
-// cause returns that of names that are not there, or of facts.
-func (c *collector) cause(arch string, names, facts []string) *collected {
-	names = slices.Compact(slices.Sorted(slices.Values(names)))
-	key := strings.Join(names, "\x00") + "\x01" + strings.Join(facts, "\x00")
-	x := c.causes[key]
+// cause returns that of a kind, which is new unless it was met before.
+func (c *collector) cause(kind, arch string, make func() *collected) *collected {
+	x := c.causes[kind]
 	if x == nil {
-		x = &collected{names: names, facts: facts}
-		c.causes[key] = x
+		x = make()
+		c.causes[kind] = x
 		c.order = append(c.order, x)
 	}
 	if !slices.Contains(x.arches, arch) {
@@ -196,51 +193,55 @@ func (c *collector) cause(arch string, names, facts []string) *collected {
 	return x
 }
 
-// clash returns the cause of a node all of whose requirements can be met, but
-// not together.
-func (c *collector) clash(u *universe, n int) *collected {
-	var facts []string
-	if c.explained < maxExplained {
-		c.explained++
-		facts = u.facts(c.q, u.Explain(n))
-	}
-	if facts == nil {
-		x := &collected{clash: true, arches: []string{u.arch}}
-		c.order = append(c.order, x)
-		return x
-	}
-	x := c.cause(u.arch, nil, facts)
-	x.clash = true
-	return x
+// lacking returns the cause of names that are not there.
+func (c *collector) lacking(arch string, names []string) *collected {
+	names = slices.Compact(slices.Sorted(slices.Values(names)))
+	return c.cause("lacking\x00"+strings.Join(names, "\x00"), arch, func() *collected { return &collected{names: names} })
 }
 
-// facts says constraints in words, without the architecture, so that the same
-// trouble in several architectures is one.
-func (u *universe) facts(q *Question, core []solve.Constraint) []string {
-	name := func(n int) string {
-		p := &q.Packages[u.packages[n]]
-		return p.Name + " " + p.Version
+// clash returns the cause of a node all of whose requirements can be met, but
+// not together. What could not be explained is one cause for each package name.
+func (c *collector) clash(u *universe, n int) *collected {
+	facts, kind := []string(nil), []string{"not explained", c.q.Packages[u.packages[n]].Name}
+	if c.explained < maxExplained {
+		c.explained++
+		if core := u.Explain(n); core != nil {
+			facts, kind = u.facts(c.q, core)
+		}
 	}
-	var out []string
-	add := func(format string, args ...any) {
-		if s := fmt.Sprintf(format, args...); !slices.Contains(out, s) {
-			out = append(out, s)
+	return c.cause("clash\x00"+strings.Join(kind, "\x00"), u.arch, func() *collected { return &collected{clash: true, facts: facts} })
+}
+
+// facts says constraints in words, and what they are without versions: the same
+// trouble in several versions and architectures is one.
+func (u *universe) facts(q *Question, core []solve.Constraint) (facts, kind []string) {
+	pkg := func(n int) *repo.Package { return &q.Packages[u.packages[n]] }
+	full := func(n int) string { return pkg(n).Name + " " + pkg(n).Version }
+	add := func(list *[]string, s string) {
+		if !slices.Contains(*list, s) {
+			*list = append(*list, s)
 		}
 	}
 	for _, c := range core {
 		switch c.Kind {
 		case solve.Needs:
 			// Parts of a requirement belong to one that is said as a whole.
-			if need := u.needs[c.Clause]; u.packages[c.Node] >= 0 {
-				add("%s needs %s", name(c.Node), need.text)
+			if u.packages[c.Node] >= 0 {
+				need := u.needs[c.Clause]
+				add(&facts, full(c.Node)+" needs "+need.text)
+				add(&kind, pkg(c.Node).Name+" needs "+strings.Join(need.names, " "))
 			}
 		case solve.Conflicts:
-			add("%s excludes %s", name(c.Node), name(c.Other))
+			add(&facts, full(c.Node)+" excludes "+full(c.Other))
+			add(&kind, pkg(c.Node).Name+" excludes "+pkg(c.Other).Name)
 		case solve.OneOf:
-			add("only one version of %s can be installed", q.Packages[u.packages[u.Group(c.Group)[0]]].Name)
+			s := "only one version of " + pkg(int(u.Group(c.Group)[0])).Name + " can be installed"
+			add(&facts, s)
+			add(&kind, s)
 		}
 	}
-	return out
+	slices.Sort(kind)
+	return facts, kind
 }
 
 // answer returns what was collected, without the packages that can be installed

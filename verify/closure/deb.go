@@ -44,8 +44,8 @@ type debProvider struct {
 	// or that of Provides. of is the package's.
 	version, of string
 	named       bool
-	// plain says that "name" means this package, any that "name:any" does.
-	plain, any bool
+	// any says that "name:any" means this package, too.
+	any bool
 }
 
 type debWriter struct {
@@ -57,7 +57,7 @@ type debWriter struct {
 func (w *debWriter) index(n, pkg int, p *repo.Package) {
 	// apt makes "name:any" of these alone, where dpkg takes "foreign", too.
 	allowed := p.Fields.Value("Multi-Arch") == "allowed"
-	own := debProvider{node: int32(n), version: p.Version, of: p.Version, named: true, plain: true, any: allowed}
+	own := debProvider{node: int32(n), version: p.Version, of: p.Version, named: true, any: allowed}
 	w.by[p.Name] = append(w.by[p.Name], own)
 	provides, err := debrel.Parse(debrel.Provides, p.Fields.Value("Provides"))
 	if err != nil {
@@ -66,11 +66,10 @@ func (w *debWriter) index(n, pkg int, p *repo.Package) {
 	w.Spend(len(provides) + 1)
 	for _, g := range provides {
 		r := g[0]
-		x := debProvider{node: int32(n), version: r.Version, of: p.Version, plain: r.Arch != "any", any: allowed || r.Arch == "any"}
-		if x.plain && r.Arch != "" && r.Arch != w.arch {
-			continue // provided for machines of another architecture
+		if r.Arch != "" && r.Arch != w.arch {
+			continue // to apt, it is provided for machines of another architecture
 		}
-		w.by[r.Name] = append(w.by[r.Name], x)
+		w.by[r.Name] = append(w.by[r.Name], debProvider{node: int32(n), version: r.Version, of: p.Version, any: allowed})
 	}
 }
 
@@ -154,10 +153,7 @@ func (w *debWriter) matches(r debrel.Relation) []int32 {
 	w.Spend(len(list) + 1)
 	for _, p := range list {
 		switch r.Arch {
-		case "", "native", w.arch:
-			if !p.plain {
-				continue
-			}
+		case "", w.arch:
 		case "any":
 			if !p.any {
 				continue
@@ -194,7 +190,7 @@ func (w *debWriter) against(r debrel.Relation) []int32 {
 // that the repository has. Whether a system has that architecture added, and
 // what the package needs there, is not asked.
 func (w *debWriter) foreignArch(r debrel.Relation) bool {
-	if r.Arch == "" || r.Arch == "any" || r.Arch == "native" || r.Arch == w.arch {
+	if r.Arch == "" || r.Arch == "any" || r.Arch == w.arch {
 		return false
 	}
 	for i := range w.q.Packages {

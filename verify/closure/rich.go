@@ -60,13 +60,13 @@ func join(kind, nothing, decides exprKind, args []expr) expr {
 // level.
 func (w *rpmWriter) rich(r rpmdep.Rich) (yes, no expr) {
 	if w.Spend(1); len(r.Args) == 0 {
-		return w.leaf(w.matches(r.Dep), w.outside.rpm(r.Dep))
+		return w.leaf(w.others(r.Dep), w.outside.rpm(r.Dep))
 	}
 	switch r.Op {
 	case rpmdep.With, rpmdep.Without:
 		nodes := r.Providers(func(d rpmdep.Dep) []int {
 			var out []int
-			for _, n := range w.matches(d) {
+			for _, n := range w.others(d) {
 				out = append(out, int(n))
 			}
 			slices.Sort(out)
@@ -91,6 +91,28 @@ func (w *rpmWriter) rich(r rpmdep.Rich) (yes, no expr) {
 		return w.conditional(r)
 	}
 	return w.rich(r.Args[0])
+}
+
+// denied returns when the rich conflict of node n does not hold. Where n alone
+// would meet it, n does not count: a package does not conflict with itself.
+func (w *rpmWriter) denied(n int, r rpmdep.Rich) expr {
+	alone := r.Satisfied(func(d rpmdep.Dep) []int {
+		if slices.Contains(w.matches(d), int32(n)) {
+			return []int{n}
+		}
+		return nil
+	})
+	if alone {
+		w.self = int32(n)
+		defer func() { w.self = -1 }()
+	}
+	_, no := w.rich(r)
+	return no
+}
+
+// others returns the nodes that provide d, without the one that does not count.
+func (w *rpmWriter) others(d rpmdep.Dep) []int32 {
+	return slices.DeleteFunc(w.matches(d), func(n int32) bool { return n == w.self })
 }
 
 // conditional is "A if B else C", which is A where B holds and else C, and "A

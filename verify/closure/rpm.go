@@ -18,7 +18,7 @@ import (
 // that it obsoletes by name. A package conflicts neither with itself nor
 // obsoletes itself.
 func (b *builder) rpms(in []int) {
-	w := &rpmWriter{builder: b, by: make(map[string][]rpmProvider)}
+	w := &rpmWriter{builder: b, by: make(map[string][]rpmProvider), self: -1}
 	nodes := make([]int, len(in))
 	neutral := make(map[string]bool)
 	for _, pkg := range in {
@@ -60,6 +60,9 @@ type rpmProvider struct {
 type rpmWriter struct {
 	*builder
 	by map[string][]rpmProvider
+	// self is the node that does not count in the rich conflict being read,
+	// else -1.
+	self int32
 }
 
 func (w *rpmWriter) index(n int, p *repo.Package) {
@@ -149,7 +152,7 @@ func (w *rpmWriter) relate(n, pkg int) {
 			w.cannotRead(pkg, fmt.Errorf("conflicts: %w", err))
 			continue
 		}
-		_, not := w.rich(rich)
+		not := w.denied(n, rich)
 		for _, c := range w.clauses(not, need{text: "not " + line, names: leaves(rich)}) {
 			w.Require(n, c)
 		}
@@ -181,7 +184,7 @@ func (w *rpmWriter) require(pkg int, line string) []solve.Clause {
 	if !ok {
 		c = met
 		if !w.outside.rpm(d) {
-			c = w.clause(positive(w.matches(d)), need{text: d.String(), names: []string{d.Name}})
+			c = w.clause(positive(w.matches(d)), need{text: written(d), names: []string{d.Name}})
 		}
 		w.memo[line] = c
 	}
@@ -189,6 +192,12 @@ func (w *rpmWriter) require(pkg int, line string) []solve.Clause {
 		return nil
 	}
 	return []solve.Clause{c}
+}
+
+// written returns d without an epoch of 0, which createrepo_c writes always.
+func written(d rpmdep.Dep) string {
+	d.EVR = strings.TrimPrefix(d.EVR, "0:")
+	return d.String()
 }
 
 func leaves(r rpmdep.Rich) []string {
