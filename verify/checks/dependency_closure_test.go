@@ -97,6 +97,11 @@ func TestDependencyClosure(t *testing.T) {
 		{"deb, a list of packages missing", repo.Deb, nil, changes{without("cri-tools"), deb("kubeadm", "cri-tools"), unreadList(absent)},
 			[]string{"skipped: not judged: 1 dependencies are unmet, but a list of packages was not read, see apt-index-checksums"}},
 		{"deb, a list missing and nothing lacking", repo.Deb, nil, changes{deb("kubeadm", "cri-tools"), unreadList(absent)}, nil},
+		{"deb, beyond a bound", repo.Deb, nil, changes{func(r *verify.Facts) {
+			for i := range 100 {
+				r.Packages = append(r.Packages, pkg(repo.Deb, "x", "1-1", "arch"+strings.Repeat("x", i)))
+			}
+		}}, []string{"blocked: nobody can tell whether the packages can be installed: the repository is too large to be solved"}},
 
 		{"rpm, met inside", repo.RPM, nil, changes{rpm("kubeadm", "cri-tools GE 0:1.26.0\nkubelet")}, nil},
 		{"rpm, met by the profile", repo.RPM, []verify.Capability{{Name: "iptables"}}, changes{rpm("kubelet", "iptables GE 0:1.4.21")}, nil},

@@ -26,6 +26,9 @@ type need struct {
 	names []string
 }
 
+// comparison is what comparing two versions costs, in steps.
+const comparison = 16
+
 // builder makes a universe.
 type builder struct {
 	*universe

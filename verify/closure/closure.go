@@ -14,6 +14,7 @@ package closure
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/verify"
@@ -24,9 +25,12 @@ import (
 // some twenty with its ports.
 const MaxArches = 64
 
-// maxExplained bounds the contradictions that are explained; those after it
-// have a cause without facts.
-const maxExplained = 64
+// maxExplained bounds the contradictions that are explained, and maxExplaining
+// the time for all; those after it have a cause without facts.
+const (
+	maxExplained  = 64
+	maxExplaining = 30 * time.Second
+)
 
 // Question is what is asked.
 type Question struct {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/debrel"
@@ -25,6 +26,8 @@ type collector struct {
 	causes    map[string]*collected
 	order     []*collected
 	explained int
+	// The time spent, over all architectures.
+	solving, explaining time.Duration
 }
 
 // known is the verdicts on one package, of any architecture.
@@ -53,7 +56,9 @@ type collected struct {
 // ask solves the universe of one architecture and keeps what it says.
 func (c *collector) ask(arch string) error {
 	u := build(c.q, arch, c.outside, c.unread)
-	a, err := u.Solve()
+	begin := time.Now()
+	a, err := u.SolveWithin(solve.MaxSolvingOne, solve.MaxSolving-c.solving)
+	c.solving += time.Since(begin)
 	if err != nil {
 		return err
 	}
@@ -180,10 +185,10 @@ func (b *blamer) spread(r *rooted) {
 }
 
 // cause returns that of a kind, which is new unless it was met before.
-func (c *collector) cause(kind, arch string, make func() *collected) *collected {
+func (c *collector) cause(kind, arch string, first func() *collected) *collected {
 	x := c.causes[kind]
 	if x == nil {
-		x = make()
+		x = first()
 		c.causes[kind] = x
 		c.order = append(c.order, x)
 	}
@@ -203,11 +208,13 @@ func (c *collector) lacking(arch string, names []string) *collected {
 // not together. What could not be explained is one cause for each package name.
 func (c *collector) clash(u *universe, n int) *collected {
 	facts, kind := []string(nil), []string{"not explained", c.q.Packages[u.packages[n]].Name}
-	if c.explained < maxExplained {
+	if c.explained < maxExplained && c.explaining < maxExplaining {
 		c.explained++
+		begin := time.Now()
 		if core := u.Explain(n); core != nil {
 			facts, kind = u.facts(c.q, core)
 		}
+		c.explaining += time.Since(begin)
 	}
 	return c.cause("clash\x00"+strings.Join(kind, "\x00"), u.arch, func() *collected { return &collected{clash: true, facts: facts} })
 }

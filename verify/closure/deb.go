@@ -61,7 +61,7 @@ func (w *debWriter) index(n, pkg int, p *repo.Package) {
 	w.by[p.Name] = append(w.by[p.Name], own)
 	provides, err := debrel.Parse(debrel.Provides, p.Fields.Value("Provides"))
 	if err != nil {
-		w.cannotRead(pkg, fmt.Errorf("Provides: %w", err))
+		w.cannotRead(pkg, fmt.Errorf("field Provides: %w", err))
 	}
 	w.Spend(len(provides) + 1)
 	for _, g := range provides {
@@ -82,7 +82,7 @@ func (w *debWriter) sort(list []debProvider) {
 			}
 			return 1
 		}
-		w.Spend(1)
+		w.Spend(comparison)
 		c, err := debver.Compare(y.of, x.of)
 		if err != nil {
 			return 0
@@ -96,7 +96,7 @@ func (w *debWriter) relate(n, pkg int) {
 	parse := func(kind debrel.Kind, field string) debrel.List {
 		list, err := debrel.Parse(kind, p.Fields.Value(field))
 		if err != nil {
-			w.cannotRead(pkg, fmt.Errorf("%s: %w", field, err))
+			w.cannotRead(pkg, fmt.Errorf("field %s: %w", field, err))
 		}
 		return list
 	}
@@ -150,7 +150,7 @@ func (w *debWriter) newGroup(g debrel.Group, text string) solve.Clause {
 func (w *debWriter) matches(r debrel.Relation) []int32 {
 	var out []int32
 	list := w.by[r.Name]
-	w.Spend(len(list) + 1)
+	w.Spend(comparison*len(list) + 1)
 	for _, p := range list {
 		switch r.Arch {
 		case "", w.arch:
@@ -195,7 +195,7 @@ func (w *debWriter) foreignArch(r debrel.Relation) bool {
 	}
 	for i := range w.q.Packages {
 		if p := &w.q.Packages[i]; p.Name == r.Name && p.Arch == r.Arch {
-			w.Spend(i + 1)
+			w.Spend(i + comparison)
 			if ok, err := r.Satisfies(p.Version); err == nil && ok {
 				return true
 			}

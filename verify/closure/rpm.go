@@ -127,7 +127,7 @@ func (w *rpmWriter) sort(list []rpmProvider) {
 			}
 			return 1
 		}
-		w.Spend(1)
+		w.Spend(comparison)
 		return rpmver.Compare(y.of, x.of)
 	})
 }
@@ -159,7 +159,7 @@ func (w *rpmWriter) relate(n, pkg int) {
 	}
 	for _, line := range lines(p, "obsoletes") {
 		d := entry(line)
-		w.Spend(len(w.by[d.Name]))
+		w.Spend(comparison * len(w.by[d.Name]))
 		for _, x := range w.by[d.Name] {
 			if x.named && rpmdep.Overlap(x.dep, d) {
 				w.Conflict(n, int(x.node))
@@ -216,7 +216,7 @@ const maxRichNames = 16
 // matches returns the nodes that provide d, each once.
 func (w *rpmWriter) matches(d rpmdep.Dep) []int32 {
 	list := w.by[d.Name]
-	w.Spend(len(list) + 1)
+	w.Spend(comparison*len(list) + 1)
 	var out []int32
 	for _, p := range list {
 		if rpmdep.Overlap(p.dep, d) {

@@ -82,7 +82,8 @@ type formula struct {
 	*cone
 	sat *gini.Gini
 	// free is the next variable that stands for nothing yet.
-	free int
+	free   int
+	shared map[Clause]sharedClause
 	// stopped is set when the solver ran out of time, after which it is of no
 	// more use.
 	stopped bool
@@ -92,8 +93,14 @@ type formula struct {
 	meaning []Constraint
 }
 
+// sharedClause is what oneOf returned.
+type sharedClause struct {
+	one z.Lit
+	ok  bool
+}
+
 func newFormula(c *cone, guarded bool) *formula {
-	f := &formula{cone: c, sat: gini.NewVc(2*len(c.in), 4*len(c.in)), free: len(c.in) + 1, guarded: guarded}
+	f := &formula{cone: c, sat: gini.NewVc(2*len(c.in), 4*len(c.in)), free: len(c.in) + 1, guarded: guarded, shared: make(map[Clause]sharedClause)}
 	for _, n := range c.in {
 		for _, r := range c.u.nodes[n].requires {
 			f.require(n, r)
@@ -142,25 +149,56 @@ func (f *formula) add(guard z.Lit, lits ...z.Lit) {
 	f.sat.Add(0)
 }
 
-// require says that n needs one of the literals of r. Nodes outside the cone
-// are not installed.
+// require says that n needs one of the literals of r.
 func (f *formula) require(n int32, r Clause) {
-	lits := f.u.clauses[r]
-	out := make([]z.Lit, 1, len(lits)+1)
-	out[0] = f.lit(n).Not()
-	for _, l := range lits {
+	one, ok := f.oneOf(r)
+	if !ok {
+		return
+	}
+	guard := f.guard(Constraint{Kind: Needs, Node: int(n), Clause: r})
+	if one == 0 {
+		f.add(guard, f.lit(n).Not())
+		return
+	}
+	f.add(guard, f.lit(n).Not(), one)
+}
+
+// oneOf returns a literal that demands one of those of r: many nodes may share
+// a requirement of many candidates, which is written down once. It is 0 when
+// none can hold, and false is returned when one always does. Nodes outside the
+// cone are not installed.
+func (f *formula) oneOf(r Clause) (one z.Lit, ok bool) {
+	if x, seen := f.shared[r]; seen {
+		return x.one, x.ok
+	}
+	one, ok = f.newOneOf(r)
+	f.shared[r] = sharedClause{one, ok}
+	return one, ok
+}
+
+func (f *formula) newOneOf(r Clause) (one z.Lit, ok bool) {
+	var out []z.Lit
+	for _, l := range f.u.clauses[r] {
 		m := int32(l.Node())
 		switch {
 		case l.Positive() && f.at[m] >= 0:
 			out = append(out, f.lit(m))
 		case l.Positive():
 		case f.at[m] < 0:
-			return // it is not installed
+			return 0, false // it is not installed
 		default:
 			out = append(out, f.lit(m).Not())
 		}
 	}
-	f.add(f.guard(Constraint{Kind: Needs, Node: int(n), Clause: r}), out...)
+	switch len(out) {
+	case 0:
+		return 0, true
+	case 1:
+		return out[0], true
+	}
+	one = f.fresh()
+	f.add(0, append(out, one.Not())...)
+	return one, true
 }
 
 // atMostOne is the sequential encoding (Sinz, "Towards an Optimal CNF Encoding

@@ -21,24 +21,27 @@ import (
 	"time"
 )
 
-// Bounds on a universe and on the work that is done for it. Debian's main for
-// amd64 has some 64,000 packages, 500,000 literals and 30,000 conflicts, and
-// takes about 2^27 steps.
+// Bounds on a universe and on the work that is done for it. Debian 12's main for
+// amd64, the largest repository that was tried, has 63,000 packages with 279,000
+// requirements, of which 61,000 candidates are different, and 1,700 conflicts;
+// it takes 3 million steps to write down, and 16 million to walk through.
 const (
 	// MaxNodes bounds the packages and the parts of their requirements.
 	MaxNodes = 1 << 21
 	// MaxLiterals bounds the candidates of all requirements; requirements of
 	// the same words are counted once.
-	MaxLiterals = 1 << 25
+	MaxLiterals = 1 << 23
 	// MaxRequirements bounds the requirements of all packages.
-	MaxRequirements = 1 << 25
+	MaxRequirements = 1 << 22
 	// MaxConflicts bounds the pairs of packages that conflict.
-	MaxConflicts = 1 << 24
-	// MaxSteps bounds the work that is no SAT solving.
-	MaxSteps = 1 << 31
-	// MaxWalk bounds the steps of the quick way for one package.
-	MaxWalk = 1 << 20
-	// MaxSolving bounds the time of the SAT solver for one universe.
+	MaxConflicts = 1 << 22
+	// MaxSteps bounds the work of writing a universe down.
+	MaxSteps = 1 << 29
+	// MaxWalk bounds the steps of the quick way for one package, MaxWalks
+	// those for all; what it does not come to goes to the SAT solver.
+	MaxWalk  = 1 << 20
+	MaxWalks = 1 << 29
+	// MaxSolving bounds the time of the SAT solver for all packages.
 	MaxSolving = 2 * time.Minute
 	// MaxSolvingOne bounds its time for one package.
 	MaxSolvingOne = 20 * time.Second
@@ -237,9 +240,6 @@ func (u *Universe) SolveWithin(one, all time.Duration) (*Answer, error) {
 		if a.Verdicts[n] == Unknown && !w.walk(n) {
 			hard = append(hard, n)
 		}
-	}
-	if u.err != nil {
-		return nil, u.err
 	}
 	if err := u.solveHard(a, hard, one, all); err != nil {
 		return nil, err

@@ -13,7 +13,8 @@ type walker struct {
 	forbidden []int32 // by node
 	occupied  []int32 // by group
 	set       []int32
-	steps     int // of the present walk
+	steps     int   // of the present walk
+	walked    int64 // steps of all walks
 }
 
 func newWalker(u *Universe, a *Answer) *walker {
@@ -27,10 +28,14 @@ func newWalker(u *Universe, a *Answer) *walker {
 
 // walk reports whether it showed n to be installable.
 func (w *walker) walk(n int) bool {
+	if w.walked > MaxWalks {
+		return false
+	}
 	w.walkNo++
 	w.set, w.steps = w.set[:0], 0
 	complete := w.take(n) && w.complete()
-	if !w.u.Spend(w.steps) || !complete {
+	w.walked += int64(w.steps)
+	if !complete {
 		return false
 	}
 	for _, x := range w.set {
