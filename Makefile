@@ -38,11 +38,17 @@ demo: ready ## Publish, serve on loopback, verify, install in containers, report
 	wait $$images
 	bin/publish serve $(OUT)/root -- bin/verify --profile kep-1731 --base-url {url} --key $(OUT)/key.asc \
 		--channel $(DEMO_CHANNELS) --minor 1.26 --versions "$$(cat $(OUT)/versions.txt)" $(DEMO_PLAN) \
-		--label-filter '!suite:install || channel:stable' --artifacts $(ARTIFACTS)
+		--official-binaries none --label-filter '!suite:install || channel:stable' --artifacts $(ARTIFACTS)
 
 .PHONY: faults
 faults: build ## List the faults that make demo FAULT=name can make
 	@bin/publish faults
+
+# make mutation: FAULTS=a,b makes only these.
+FAULTS ?=
+.PHONY: mutation
+mutation: ready ## Break a tree in every way of the catalogue: is each fault found, and nothing else?
+	bin/publish mutation $(if $(FAULTS),--faults $(FAULTS)) -- bin/verify
 
 .PHONY: build
 build: ## Build bin/verify and bin/publish

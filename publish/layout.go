@@ -109,6 +109,9 @@ func ParseLayout(name string) (Layout, error) {
 	return Layout{}, fmt.Errorf("layout %q: want one of %s", name, strings.Join(known, ", "))
 }
 
+// Name returns the name by which ParseLayout finds the layout.
+func (l Layout) Name() string { return l.name }
+
 // Architectures returns what the layout's repositories are published for.
 func (l Layout) Architectures() []Arch {
 	if l.arches == len(Architectures()) {

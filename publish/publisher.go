@@ -76,7 +76,7 @@ func (p *Publisher) Edit(ctx context.Context, repository Repository, change func
 		return err
 	}
 	if _, err := os.Stat(target); err == nil {
-		if err := linkTree(target, work); err != nil {
+		if err := LinkTree(target, work); err != nil {
 			return fmt.Errorf("copying %s: %w", target, err)
 		}
 	}

@@ -66,8 +66,11 @@ func lock(folder, prefix string) (release func() error, err error) {
 	return f.Close, nil
 }
 
-// linkTree makes to a copy of the folder from, whose files are hard links.
-func linkTree(from, to string) error {
+// LinkTree makes to a copy of the folder from, whose files are hard links: they
+// must be replaced and never written to. Locks and what else lies beside a
+// repository while it is published are left out: a lock counts by its file, not
+// by its name.
+func LinkTree(from, to string) error {
 	return filepath.WalkDir(from, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -75,6 +78,12 @@ func linkTree(from, to string) error {
 		rel, err := filepath.Rel(from, name)
 		if err != nil {
 			return err
+		}
+		if strings.HasPrefix(entry.Name(), workPrefix) && rel != "." {
+			if entry.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
 		}
 		if entry.IsDir() {
 			return os.MkdirAll(filepath.Join(to, rel), 0o755)

@@ -93,7 +93,8 @@ type Index struct {
 	FaultCount int       `json:"fault_count,omitempty"`
 }
 
-// MaxFaults bounds how many faults of one file are kept.
+// MaxFaults bounds how many faults of one file are kept. Going past it adds to
+// FaultCount only.
 const MaxFaults = 100
 
 // AddFault records one more fault, keeping the first MaxFaults.

@@ -21,6 +21,11 @@ type PayloadFile struct {
 	// package, in lower-case hexadecimal; a hard link has that of its target.
 	// It is empty when the payload was not read.
 	SHA256 string
+	// Text is the content of a small text file of configuration: a systemd unit
+	// or drop-in, and what is below /etc (see payload.Texts). It is empty for
+	// other files, for those that go past its bounds, and when the payload was
+	// not read.
+	Text string `json:",omitempty"`
 	// Program is what an executable says of itself; nil for other files and
 	// when the payload was not read.
 	Program *Program

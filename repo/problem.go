@@ -13,6 +13,9 @@ const (
 	// Malformed: the bytes are there and are wrong: they do not parse, or they
 	// go past a bound.
 	Malformed ProblemKind = "malformed"
+	// Misplaced: the bytes are well-formed, and name a place that they must not
+	// name: out of the root, through a link, or one that is taken.
+	Misplaced ProblemKind = "misplaced"
 	// Unread: the bytes were not asked for, because something that leads to
 	// them is missing or because the plan does not need them.
 	Unread ProblemKind = "unread"

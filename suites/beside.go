@@ -26,6 +26,16 @@ func (g *gatherer) besides(ctx context.Context, e *verify.Expectation, wanted []
 			return g.readOrigins(ctx, e)
 		})
 	}
+	if slices.Contains(wanted, verify.BesideOfficial) && e.Official != "" {
+		c.official = begin(func() map[verify.OfficialFile]verify.Official {
+			select {
+			case <-c.done:
+				return g.readOfficial(ctx, e, &c.repository)
+			case <-ctx.Done():
+				return nil
+			}
+		})
+	}
 	if slices.Contains(wanted, verify.BesideTransport) {
 		c.transport = begin(func() *repo.Transport { return g.probe(ctx, e) })
 	}

@@ -44,6 +44,7 @@ type crawled struct {
 	// What is beside the crawl is nil unless a check asks for it.
 	origins   *future[[]*repo.Repository]
 	transport *future[*repo.Transport]
+	official  *future[map[verify.OfficialFile]verify.Official]
 }
 
 // future is a fact under way: it may be read once done is closed.
@@ -112,6 +113,7 @@ func gather(ctx context.Context, opts Options, specs []verify.Spec) (*gatherer, 
 		if slices.Contains(s.Check.Beside, verify.BesideSiblings) {
 			for _, sibling := range opts.Plan.Siblings(s.Target) {
 				add(sibling)
+				depths[sibling] = max(depths[sibling], depthOf(s.Check))
 			}
 		}
 	}
@@ -265,6 +267,9 @@ func (g *gatherer) await(ctx context.Context, e *verify.Expectation, beside []ve
 	}
 	if slices.Contains(beside, verify.BesideTransport) {
 		facts.Transport = g.targets[e].transport.await(ctx)
+	}
+	if slices.Contains(beside, verify.BesideOfficial) {
+		facts.Official = g.targets[e].official.await(ctx)
 	}
 	siblings := slices.Contains(beside, verify.BesideSiblings)
 	for i, t := range append([]*verify.Expectation{e}, g.opts.Plan.Siblings(e)...) {

@@ -60,6 +60,24 @@ type Facts struct {
 	// Transport is how the target's servers answer, nil when they were not
 	// asked.
 	Transport *repo.Transport
+	// Official are the checksums of the released binaries.
+	Official map[OfficialFile]Official
+}
+
+// OfficialFile names one released binary.
+type OfficialFile struct {
+	// Path is where its checksum is, below Expectation.Official; Name and Arch
+	// tell it from others in the same list of checksums.
+	Path, Name string
+	Arch       repo.Arch
+}
+
+// Official is what is published of the checksum of one released binary.
+type Official struct {
+	URL     string
+	Digests repo.Digests
+	// Problem is why there are no digests.
+	Problem *repo.Problem
 }
 
 // Check is one rule of the catalogue. Exactly one of Repository and Cell is set.

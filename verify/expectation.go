@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -145,6 +146,17 @@ type BinaryExpectation struct {
 	// Expectation.Official; {version} and {arch} (Go's name) are filled in. ""
 	// for a binary that is not released by itself.
 	Official string
+}
+
+// OfficialFile returns the released binary that belongs into p, and false when
+// the binary is not released by itself.
+func (b BinaryExpectation) OfficialFile(p repo.Package) (OfficialFile, bool) {
+	arch, ok := repo.ParseArch(p.Arch)
+	if b.Official == "" || !ok {
+		return OfficialFile{}, false
+	}
+	place := strings.NewReplacer("{version}", p.Upstream(), "{arch}", string(arch)).Replace(b.Official)
+	return OfficialFile{Path: place, Name: path.Base(b.Path), Arch: arch}, true
 }
 
 // EmbeddedVersion is one place in a Go program that tells its version.

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/repo/fetch"
 	"sigs.k8s.io/pkgverify/repo/pgp"
 	"sigs.k8s.io/pkgverify/suites"
 	"sigs.k8s.io/pkgverify/verify"
@@ -24,6 +25,7 @@ type planFlags struct {
 	sel         profile.Selection
 	expect      string
 	key         string
+	official    string
 	labelFilter string
 }
 
@@ -44,6 +46,7 @@ func (p *planFlags) add(f *pflag.FlagSet) {
 	f.StringSliceVar(&p.sel.Suites, "suite", nil, "how deep: metadata, packages, install (default: all)")
 	f.StringVar(&p.labelFilter, "label-filter", "", "Ginkgo label filter, on top of the other flags")
 	f.StringVar(&p.key, "key", "", "file of the pinned signing key, instead of the profile's")
+	f.StringVar(&p.official, "official-binaries", "", "where the released binaries' checksums are: a URL, a folder, or none (default: the profile's)")
 	f.StringVar(&p.sel.Fingerprint, "key-fingerprint", "", "fingerprint of the pinned signing key, instead of the profile's")
 }
 
@@ -82,12 +85,48 @@ func (p *planFlags) resolve(now time.Time) (*verify.Plan, []byte, error) {
 	if err != nil {
 		problems = append(problems, err)
 	}
+	if err := p.setOfficial(plan); err != nil {
+		problems = append(problems, err)
+	}
 	if len(problems) == 0 {
 		if _, err := suites.Selected(plan, p.labelFilter); err != nil {
 			problems = append(problems, err)
 		}
 	}
 	return plan, key, errors.Join(problems...)
+}
+
+// noOfficial is what --official-binaries says to switch the check off.
+const noOfficial = "none"
+
+// setOfficial puts the place of --official-binaries into the plan, which is nil
+// when it could not be made.
+func (p *planFlags) setOfficial(plan *verify.Plan) error {
+	place := p.official
+	switch {
+	case place == "":
+		return nil
+	case place == noOfficial:
+		place = ""
+	default:
+		place = strings.TrimSuffix(place, "/") + "/"
+		if _, err := fetch.New(place, fetch.Options{}); err != nil {
+			return fmt.Errorf("--official-binaries: %w", err)
+		}
+		if !strings.Contains(place, "://") {
+			if info, err := os.Stat(place); err != nil {
+				return fmt.Errorf("--official-binaries: %w", err)
+			} else if !info.IsDir() {
+				return fmt.Errorf("--official-binaries %s: is not a folder", p.official)
+			}
+		}
+	}
+	if plan != nil {
+		for _, t := range plan.Targets {
+			t.Official = place
+		}
+	}
+	return nil
 }
 
 // pinned returns the signing key's bytes and, if a flag names it, its

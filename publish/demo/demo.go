@@ -54,6 +54,8 @@ type Result struct {
 	Root        string
 	Fingerprint string
 	Versions    []publish.Version
+	// Releases are what was built of them, in the same order.
+	Releases []publish.Release
 	// Touched are the files that the fault changed, below Root.
 	Touched []string
 }
@@ -100,14 +102,7 @@ func Publish(ctx context.Context, options Options) (Result, error) {
 	if err := os.Chmod(work, 0o755); err != nil {
 		return Result{}, err
 	}
-	builder := &sample.Builder{Sources: options.Samples, Cache: options.Cache, Manifest: manifest, Log: options.Log}
-	publisher := &publish.Publisher{
-		Root: work, Layout: options.Layout, Manifest: manifest, Key: key, Cache: options.Cache, Now: options.Now, Log: options.Log,
-		Architectures: options.Architectures,
-	}
-	if len(publisher.Architectures) == 0 {
-		publisher.Architectures = options.Layout.Architectures()
-	}
+	builder, publisher := tools(options, work, manifest, key)
 	result := Result{Root: filepath.Join(options.Dir, RootFolder), Fingerprint: key.Fingerprint()}
 	byChannel, err := build(ctx, options, builder, publisher, &result)
 	if err != nil {
@@ -121,17 +116,66 @@ func Publish(ctx context.Context, options Options) (Result, error) {
 		}
 	}
 	if options.Fault != nil {
-		tree := &fault.Tree{Publisher: publisher, Release: func(ctx context.Context, version publish.Version) (publish.Release, error) {
-			return builder.Release(ctx, version, options.Now().Add(-24*time.Hour).Truncate(24*time.Hour), publisher.Architectures)
-		}}
-		if result.Touched, err = options.Fault.Apply(ctx, tree); err != nil {
-			return Result{}, fmt.Errorf("fault %s: %w", options.Fault.Name, err)
+		if result.Touched, err = apply(ctx, *options.Fault, options, builder, publisher); err != nil {
+			return Result{}, err
 		}
+		result.Fingerprint = publisher.Key.Fingerprint()
+	}
+	if err := writePublic(options.Dir, publisher.Key); err != nil {
+		return Result{}, err
 	}
 	if err := writeVersions(options.Dir, result.Versions); err != nil {
 		return Result{}, err
 	}
 	return result, publish.Replace(work, result.Root)
+}
+
+// Break breaks a copy of what was published into options.Dir, in the folder
+// root: the fault of the options. It returns the files that were touched, below
+// root, and writes the key to pin, in its public form, to the file key.
+func Break(ctx context.Context, options Options, root, key string) (touched []string, err error) {
+	manifest, err := publish.DefaultManifest()
+	if err != nil {
+		return nil, err
+	}
+	private, err := signingKey(options)
+	if err != nil {
+		return nil, err
+	}
+	builder, publisher := tools(options, root, manifest, private)
+	if touched, err = apply(ctx, *options.Fault, options, builder, publisher); err != nil {
+		return nil, err
+	}
+	public, err := publisher.Key.Public()
+	if err != nil {
+		return nil, err
+	}
+	return touched, os.WriteFile(key, public, 0o644)
+}
+
+// tools returns what builds programs and what publishes them.
+func tools(options Options, root string, manifest *publish.Manifest, key *publish.Key) (*sample.Builder, *publish.Publisher) {
+	builder := &sample.Builder{Sources: options.Samples, Cache: options.Cache, Manifest: manifest, Log: options.Log}
+	publisher := &publish.Publisher{
+		Root: root, Layout: options.Layout, Manifest: manifest, Key: key, Cache: options.Cache, Now: options.Now, Log: options.Log,
+		Architectures: options.Architectures,
+	}
+	if len(publisher.Architectures) == 0 {
+		publisher.Architectures = options.Layout.Architectures()
+	}
+	return builder, publisher
+}
+
+// apply breaks the publisher's tree.
+func apply(ctx context.Context, f fault.Fault, options Options, builder *sample.Builder, publisher *publish.Publisher) ([]string, error) {
+	tree := &fault.Tree{Publisher: publisher, Release: func(ctx context.Context, version publish.Version) (publish.Release, error) {
+		return builder.Release(ctx, version, options.Now().Add(-24*time.Hour).Truncate(24*time.Hour), publisher.Architectures)
+	}}
+	touched, err := f.Apply(ctx, tree)
+	if err != nil {
+		return nil, fmt.Errorf("fault %s: %w", f.Name, err)
+	}
+	return touched, nil
 }
 
 // build builds the programs, in the order of the versions.
@@ -157,6 +201,7 @@ func build(ctx context.Context, options Options, builder *sample.Builder, publis
 		if options.Log != nil {
 			options.Log("programs of " + string(version) + " are ready")
 		}
+		result.Releases = append(result.Releases, release)
 		out[version.Channel()] = append(out[version.Channel()], release)
 	}
 	return out, nil
@@ -181,14 +226,15 @@ func signingKey(options Options) (*publish.Key, error) {
 	if err != nil {
 		return nil, err
 	}
+	return key, os.WriteFile(name, private, 0o600)
+}
+
+func writePublic(dir string, key *publish.Key) error {
 	public, err := key.Public()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	if err := os.WriteFile(filepath.Join(options.Dir, PublicKey), public, 0o644); err != nil {
-		return nil, err
-	}
-	return key, os.WriteFile(name, private, 0o600)
+	return os.WriteFile(filepath.Join(dir, PublicKey), public, 0o644)
 }
 
 func writeVersions(dir string, versions []publish.Version) error {

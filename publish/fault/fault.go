@@ -4,15 +4,15 @@
 // Every fault is applied to the stable repositories of one minor. It touches
 // what its title says and nothing else, and always the same files of the same
 // tree. Files are replaced and never written to, since they may be hard links.
+//
+// A fault names the checks that must find it and those that can follow from it;
+// every other finding on the broken tree is a false alarm.
 package fault
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -30,6 +30,8 @@ var ErrNoTarget = errors.New("nothing to break")
 
 // Tree is a published tree to break.
 type Tree struct {
+	// Publisher published the tree. A fault that puts another key in the place
+	// of the pinned one sets its Key: that is then the key to pin.
 	Publisher *publish.Publisher
 	// Release builds one more version.
 	Release func(ctx context.Context, version publish.Version) (publish.Release, error)
@@ -42,19 +44,25 @@ type Fault struct {
 	Title string
 	// Want are the checks that must fail, by ID.
 	Want []string
-	// May are the checks that can fail as well, since they build on what is
-	// broken: it depends on how far they get.
+	// Warn are the checks that must warn.
+	Warn []string
+	// May are the checks that can fail or warn as well, since they build on what
+	// is broken: it depends on how far they get.
 	May []string
+	// Baseline says that the fault shows only against a report of the whole tree.
+	Baseline bool
 
-	apply func(ctx context.Context, tree *Tree) (touched []string, err error)
+	apply applyFunc
 }
+
+type applyFunc func(ctx context.Context, tree *Tree) ([]string, error)
 
 // Apply breaks the tree and returns the files that were touched, below the
 // published root.
 func (f Fault) Apply(ctx context.Context, tree *Tree) ([]string, error) {
 	touched, err := f.apply(ctx, tree)
 	slices.Sort(touched)
-	return touched, err
+	return slices.Compact(touched), err
 }
 
 // Find finds a fault by its name.
@@ -69,141 +77,61 @@ func Find(name string) (Fault, error) {
 	return Fault{}, fmt.Errorf("%w %q: want one of %s", ErrUnknown, name, strings.Join(known, ", "))
 }
 
-// Catalogue returns all faults.
+// Catalogue returns all faults, by theme.
 func Catalogue() []Fault {
-	return []Fault{
-		{
-			Name:  "flip-deb",
-			Title: "one byte flipped in the middle of the latest kubelet .deb for amd64; the index is as before",
-			Want:  []string{"package-checksums", "install-latest"},
-			May:   []string{"install-versions", "package-matches-index"},
-			apply: flip(publish.Deb),
-		},
-		{
-			Name:  "flip-rpm",
-			Title: "one byte flipped in the middle of the latest kubelet .rpm for x86_64; the index is as before",
-			Want:  []string{"package-checksums", "rpm-package-signed", "install-latest"},
-			May:   []string{"install-versions", "rpm-package-digests", "package-matches-index"},
-			apply: flip(publish.RPM),
-		},
-		{
-			Name:  "foreign-key",
-			Title: "InRelease, Release.gpg and repomd.xml.asc are signed with another key; Release.key and repomd.xml.key are as before",
-			Want:  []string{"apt-release-signed", "rpm-repomd-signed", "install-setup"},
-			May:   []string{"install-list", "install-latest", "install-versions"},
-			apply: foreignKey,
-		},
-		{
-			Name:  "unsigned-rpm",
-			Title: "the latest kubelet .rpm for x86_64 has no signature; it is indexed as it is",
-			Want:  []string{"rpm-package-signed", "install-latest"},
-			May:   []string{"install-versions"},
-			apply: unsignedRPM,
-		},
-		{
-			Name:  "missing-arch",
-			Title: "the deb repository has no package for s390x; it is indexed and signed without them",
-			Want:  []string{"packages-published", "apt-release-fields", "format-parity"},
-			May:   []string{"install-setup", "install-list", "install-latest", "install-versions"},
-			apply: missingArch,
-		},
-		{
-			Name:  "rc-in-stable",
-			Title: "the stable repositories also hold kubeadm, kubectl and kubelet 1.26.3~rc.0, properly indexed",
-			Want:  []string{"channel-policy", "latest-preferred", "install-list"},
-			May:   []string{"install-latest", "install-versions"},
-			apply: extra("1.26.3-rc.0", "kubeadm", "kubectl", "kubelet"),
-		},
-		{
-			Name:  "other-minor",
-			Title: "the stable repositories of 1.26 also hold kubelet 1.27.0, properly indexed",
-			Want:  []string{"minor-policy", "latest-preferred", "install-list"},
-			May:   []string{"install-latest", "install-versions"},
-			apply: extra("1.27.0", "kubelet"),
-		},
-		{
-			Name:  "index-mismatch",
-			Title: "the stanzas of Packages and Packages.gz are in another order than when Release was signed",
-			Want:  []string{"apt-index-checksums", "install-setup"},
-			May:   []string{"install-list", "install-latest", "install-versions"},
-			apply: indexMismatch,
-		},
-		{
-			Name:  "expired-key",
-			Title: "Release.key and repomd.xml.key are copies of the key that expired yesterday; the signatures are as before",
-			Want:  []string{"key-current", "install-setup"},
-			May:   []string{"install-list", "install-latest", "install-versions"},
-			apply: expiredKey,
-		},
-	}
+	return slices.Concat(
+		packageFaults(),
+		releaseFaults(),
+		aptTrustFaults(),
+		rpmTrustFaults(),
+		keyFaults(),
+		aptIndexFaults(),
+		rpmIndexFaults(),
+		combinedFaults(),
+	)
 }
 
-// repository returns the repository to break and its folder.
-func (t *Tree) repository(format publish.Format) (publish.Repository, string) {
-	repository := t.Publisher.Layout.Repository(publish.Stable, Minor, format)
-	return repository, filepath.Join(t.Publisher.Root, filepath.FromSlash(repository.Path))
-}
-
-// latest finds the file of a package's latest version for amd64, in a folder
-// of a repository. The versions of one minor and channel differ in the patch.
-func latest(dir string, format publish.Format, name string) (string, publish.Version, error) {
-	folder, separator := "amd64", "_"
-	if format == publish.RPM {
-		folder, separator = "x86_64", "-"
+// combined returns a fault that is several at once, one after the other: those
+// that make indexes anew come first. It wants what each of them wants.
+func combined(name string, parts ...Fault) Fault {
+	whole := Fault{Name: name}
+	var titles []string
+	for _, part := range parts {
+		titles = append(titles, part.Title)
+		whole.Want = append(whole.Want, part.Want...)
+		whole.Warn = append(whole.Warn, part.Warn...)
+		whole.May = append(whole.May, part.May...)
+		whole.Baseline = whole.Baseline || part.Baseline
 	}
-	entries, err := os.ReadDir(filepath.Join(dir, folder))
-	if err != nil {
-		return "", "", fmt.Errorf("%w: %w", ErrNoTarget, err)
+	whole.Title = "at once: " + strings.Join(titles, "; and ")
+	for _, list := range []*[]string{&whole.Want, &whole.Warn, &whole.May} {
+		slices.Sort(*list)
+		*list = slices.Compact(*list)
 	}
-	var file string
-	var newest publish.Version
-	for _, entry := range entries {
-		rest, ok := strings.CutPrefix(entry.Name(), name+separator)
-		if !ok {
-			continue
+	whole.apply = func(ctx context.Context, tree *Tree) ([]string, error) {
+		var all []string
+		for _, part := range parts {
+			touched, err := part.apply(ctx, tree)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", part.Name, err)
+			}
+			all = append(all, touched...)
 		}
-		text, _, _ := strings.Cut(rest, "-")
-		version, err := publish.ParseVersion(text)
-		if err == nil && (newest == "" || version.Compare(newest) > 0) {
-			file, newest = filepath.Join(folder, entry.Name()), version
-		}
+		return all, nil
 	}
-	if file == "" {
-		return "", "", fmt.Errorf("%w: no %s in %s", ErrNoTarget, name, filepath.Join(dir, folder))
-	}
-	return file, newest, nil
+	return whole
 }
 
-// replace gives a file other contents and keeps its date.
-func replace(name string, data []byte) error {
-	info, err := os.Stat(name)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNoTarget, err)
-	}
-	work := name + ".new"
-	if err := os.WriteFile(work, data, info.Mode().Perm()); err != nil {
-		return err
-	}
-	if err := os.Chtimes(work, info.ModTime(), info.ModTime()); err != nil {
-		return err
-	}
-	return os.Rename(work, name)
+// refused are the install checks that can fail where a package manager refuses
+// the repository as a whole: nothing can be listed or installed then.
+func refused(more ...string) []string {
+	return append([]string{"install-setup", "install-list", "install-solve", "install-latest", "install-versions", "install-origin",
+		"install-pinned", "install-upgrade", "install-downgrade", "install-remove", "install-rejects-tampering"}, more...)
 }
 
-// below returns what changed in a repository's folder, as paths from the root.
-func below(repository publish.Repository, names ...string) []string {
-	var out []string
-	for _, name := range names {
-		out = append(out, repository.Path+"/"+filepath.ToSlash(name))
-	}
-	return out
-}
-
-// indexes lists the index files of a repository's folder.
-func indexes(dir string, format publish.Format) ([]string, error) {
-	if format == publish.Deb {
-		return []string{"InRelease", "Packages", "Packages.gz", "Release", "Release.gpg"}, nil
-	}
-	names, err := fs.Glob(os.DirFS(dir), "repodata/*")
-	return slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, ".key") }), err
+// uninstallable are the install checks that can fail where the latest kubelet
+// cannot be installed.
+func uninstallable(more ...string) []string {
+	return append([]string{"install-latest", "install-versions", "install-origin", "install-pinned", "install-upgrade",
+		"install-downgrade", "install-remove"}, more...)
 }

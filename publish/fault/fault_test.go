@@ -2,10 +2,12 @@ package fault_test
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -90,51 +92,23 @@ func release(t *testing.T, p *publish.Publisher, version publish.Version) publis
 	return publish.Release{Version: version, Date: now(), Binaries: dir}
 }
 
+// TestFaults breaks a copy of one tree in each way, and asks the tools that own
+// the formats whether it is broken as the title says.
 func TestFaults(t *testing.T) {
 	t.Parallel()
-	proofs := map[string]func(t *testing.T, root string){
-		"flip-deb": func(t *testing.T, root string) {
-			if aptAccepts(t, root, "download", "kubelet") {
-				t.Error("apt downloads the changed .deb")
-			}
-		},
-		"flip-rpm": func(t *testing.T, root string) {
-			if out, ok := rpmkeys(t, root); ok || !strings.Contains(out, "NOT OK") && !strings.Contains(out, "BAD") {
-				t.Errorf("rpmkeys accepts the changed .rpm:\n%s", out)
-			}
-		},
-		"unsigned-rpm": func(t *testing.T, root string) {
-			out, _ := rpmkeys(t, root)
-			if strings.Contains(out, "Signature") || !strings.Contains(out, "Payload SHA256 digest: OK") {
-				t.Errorf("want good digests and no signature:\n%s", out)
-			}
-		},
-		"foreign-key": func(t *testing.T, root string) {
-			if aptAccepts(t, root, "update") {
-				t.Error("apt accepts the foreign signature")
-			}
-		},
-		"expired-key": func(t *testing.T, root string) {
-			if aptAccepts(t, root, "update") {
-				t.Error("apt accepts the expired key")
-			}
-		},
-		"index-mismatch": func(t *testing.T, root string) {
-			if aptAccepts(t, root, "update") {
-				t.Error("apt accepts the index")
-			}
-		},
-		"missing-arch": func(t *testing.T, root string) { holds(t, root, "Packages", "Architecture: s390x\n", false) },
-		"rc-in-stable": func(t *testing.T, root string) { holds(t, root, "Packages", "Version: 1.26.3~rc.0-1.1\n", true) },
-		"other-minor":  func(t *testing.T, root string) { holds(t, root, "Packages", "Version: 1.27.0-1.1\n", true) },
-	}
-	if !aptAccepts(t, newTree(t).Publisher.Root, "update") {
+	base := newTree(t)
+	if !aptAccepts(t, base.Publisher.Root, "update") {
 		t.Fatal("apt refuses the whole tree")
 	}
+	if out, ok := dnf(t, base.Publisher.Root); !ok {
+		t.Fatalf("dnf refuses the whole tree:\n%s", out)
+	}
+	whole := snapshot(t, base.Publisher.Root)
+	known := proofs()
 	for _, f := range fault.Catalogue() {
 		t.Run(f.Name, func(t *testing.T) {
-			tree := newTree(t)
-			before := snapshot(t, tree.Publisher.Root)
+			t.Parallel()
+			tree := copied(t, base)
 			touched, err := f.Apply(context.Background(), tree)
 			if err != nil {
 				t.Fatal(err)
@@ -144,18 +118,97 @@ func TestFaults(t *testing.T) {
 				claimed[name] = true
 			}
 			after := snapshot(t, tree.Publisher.Root)
+			changed := 0
 			for name, data := range after {
-				if before[name] != data && !claimed[name] {
-					t.Errorf("%s changed and was not named", name)
+				if whole[name] != data {
+					changed++
+					if !claimed[name] {
+						t.Errorf("%s changed and was not named", name)
+					}
 				}
 			}
-			proof, ok := proofs[f.Name]
+			for name := range whole {
+				if _, there := after[name]; !there {
+					changed++
+					if !claimed[name] {
+						t.Errorf("%s was removed and was not named", name)
+					}
+				}
+			}
+			if changed == 0 {
+				t.Error("nothing changed")
+			}
+			if strings.HasPrefix(f.Title, "at once: ") {
+				return // its parts are proved one by one
+			}
+			proof, ok := known[f.Name]
 			if !ok {
 				t.Fatal("no proof")
 			}
 			proof(t, tree.Publisher.Root)
 		})
 	}
+	if diff := cmp.Diff(whole, snapshot(t, base.Publisher.Root)); diff != "" {
+		t.Errorf("the tree that was copied changed (-want +got):\n%.2000s", diff)
+	}
+}
+
+// TestCatalogue: names are unique, every fault says what it must cause, and
+// nothing is wanted and only allowed at once.
+func TestCatalogue(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, f := range fault.Catalogue() {
+		if f.Title == "" || seen[f.Name] {
+			t.Errorf("%q: no title, or a name that is taken", f.Name)
+		}
+		seen[f.Name] = true
+		if strings.HasPrefix(f.Title, "at once: ") {
+			continue
+		}
+		for _, id := range f.May {
+			if slices.Contains(f.Want, id) && !strings.HasPrefix(id, "install-") {
+				t.Errorf("%s: %s both must and may fail", f.Name, id)
+			}
+		}
+	}
+	if _, err := fault.Find("no-such-fault"); !errors.Is(err, fault.ErrUnknown) {
+		t.Errorf("got %v, want ErrUnknown", err)
+	}
+}
+
+// TestNothingToBreak: a tree without what a fault breaks is an error, not a
+// fault without effect.
+func TestNothingToBreak(t *testing.T) {
+	t.Parallel()
+	base := newTree(t)
+	for _, f := range fault.Catalogue() {
+		tree := copied(t, base)
+		for _, dir := range []string{debPath, rpmPath} {
+			if err := os.RemoveAll(filepath.Join(tree.Publisher.Root, dir)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if f.Name == "rc-in-stable" || f.Name == "other-minor" || f.Name == "rc-and-expired-key-and-wrong-origin" || f.Name == "weak-key" {
+			continue // they would publish into the empty place
+		}
+		if _, err := f.Apply(context.Background(), tree); !errors.Is(err, fault.ErrNoTarget) {
+			t.Errorf("%s: got %v, want ErrNoTarget", f.Name, err)
+		}
+	}
+}
+
+// copied returns a copy of a tree, with a publisher of its own.
+func copied(t *testing.T, base *fault.Tree) *fault.Tree {
+	t.Helper()
+	publisher := *base.Publisher
+	publisher.Root = t.TempDir()
+	if err := publish.LinkTree(base.Publisher.Root, publisher.Root); err != nil {
+		t.Fatal(err)
+	}
+	return &fault.Tree{Publisher: &publisher, Release: func(_ context.Context, version publish.Version) (publish.Release, error) {
+		return release(t, &publisher, version), nil
+	}}
 }
 
 func TestFlipTouchesOneByte(t *testing.T) {
@@ -190,7 +243,7 @@ func snapshot(t *testing.T, root string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
 	err := filepath.WalkDir(root, func(name string, entry os.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
+		if err != nil || entry.IsDir() || strings.HasPrefix(entry.Name(), ".publish-") { // locks are not published
 			return err
 		}
 		data, err := os.ReadFile(name)

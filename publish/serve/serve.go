@@ -91,7 +91,9 @@ func denied(w http.ResponseWriter) {
 type Command struct {
 	// Arguments is the program and its arguments; "{url}" in any of them
 	// becomes the server's base URL, without a slash at the end.
-	Arguments      []string
+	Arguments []string
+	// Environment is added to that of this process.
+	Environment    []string
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 }
@@ -138,6 +140,7 @@ func (c Command) run(ctx context.Context, url string) (int, error) {
 	}
 	command := exec.CommandContext(ctx, arguments[0], arguments[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = c.Stdin, c.Stdout, c.Stderr
+	command.Env = append(os.Environ(), c.Environment...)
 	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) }
 	command.WaitDelay = commandTimeout
 	err := command.Run()

@@ -13,6 +13,7 @@ import (
 )
 
 // MaxPackages bounds the stanzas of one index; Debian's main has some 65,000.
+// Going past it is a [repo.FormatError] that ends the reading.
 const MaxPackages = 1_000_000
 
 // Packages reads a Packages index, of which by is the name in the claims that

@@ -226,7 +226,7 @@ func (x *index[T]) read(data []byte, size int) []byte {
 	return data[:n]
 }
 
-// maxEmptyReads bounds how often a reader may return nothing, as in bufio.
+// maxEmptyReads is how often a reader may return nothing, as in bufio.
 const maxEmptyReads = 100
 
 // emptyLines returns how many empty lines data begins with.

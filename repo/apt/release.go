@@ -15,7 +15,7 @@ import (
 )
 
 // MaxEntries bounds the files that a Release lists; Debian's own lists some
-// 3,000 once.
+// 3,000 once. Going past it is a fault of the file, and the rest is not read.
 const MaxEntries = 100_000
 
 // ParseRelease reads a Release file, or an InRelease file's signed text, of

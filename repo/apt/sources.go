@@ -14,7 +14,7 @@ import (
 )
 
 // MaxSourceFiles bounds the files of one source package; Debian's largest have
-// some 100.
+// some 100. Going past it is a [repo.FormatError] of the stanza.
 const MaxSourceFiles = 1024
 
 // Sources reads a Sources index, of which by is the name in the claims that it

@@ -59,13 +59,15 @@ const (
 	Zchunk Kind = "zck"
 )
 
+// The bounds. Going past one is a [repo.FormatError] that matches [ErrLimit].
 const (
-	// MaxRatio is how many bytes may come out of one byte that goes in, once
-	// RatioFloor bytes have come out. Indexes stay below 20, programs below
+	// MaxRatio is how many times as long as what went in the output may be, once
+	// RatioFloor is passed. Indexes stay below 20, programs below
 	// 10; only made-up content goes further.
 	MaxRatio = 200
-	// RatioFloor is the output below which the ratio is not looked at, so that
-	// a small file full of zeros is not refused.
+	// RatioFloor is how many bytes of output there are before the ratio is looked
+	// at, so that a small file full of zeros is not refused. Going past it, the
+	// ratio counts.
 	RatioFloor = 32 << 20
 	// MaxWindow bounds how far back a stream may look, in bytes: 64 MiB is what
 	// xz -9 uses, 128 MiB zstd --ultra -22. The memory is taken as output
@@ -75,7 +77,7 @@ const (
 	// file. Block-wise gzip (bgzf), which has the most, has one for 64 KiB of
 	// content: this is reached after 4 GiB.
 	MaxStreams = 1 << 16
-	// MaxBlocks bounds the blocks of an xz file. xz -T makes one for three
+	// MaxBlocks bounds the blocks of an xz file. With -T xz makes one for three
 	// dictionaries of content, so the smallest real ones are of 1 MiB.
 	MaxBlocks = 1 << 20
 

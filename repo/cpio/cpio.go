@@ -20,13 +20,14 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
+// The bounds. Going past one is a [repo.FormatError].
 const (
-	// MaxName bounds a name with the NUL at its end, as rpm does (rpmcpioHeaderRead).
+	// MaxName bounds a name with the NUL at its end, in bytes, as rpm does (rpmcpioHeaderRead).
 	MaxName = 4096
 	// MaxEntries bounds the entries of an archive. rpm allows a million files
 	// in a package (HEADER_ARRAY_MAX).
 	MaxEntries = 1 << 20
-	// MaxTail bounds what may come after the trailer. GNU cpio fills up to 512
+	// MaxTail bounds the bytes that may come after the trailer. GNU cpio fills up to 512
 	// bytes, other writers to their block size.
 	MaxTail = 64 << 10
 

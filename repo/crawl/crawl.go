@@ -30,23 +30,25 @@ import (
 	"sigs.k8s.io/pkgverify/repo/pgp"
 )
 
-// Bounds on what is read from a repository.
+// Bounds on what is read from a repository. Going past one is a problem of the
+// file, of the kind [repo.Malformed].
 const (
-	// MaxRootSize bounds signed roots, signatures and keys. Debian's own
+	// MaxRootSize bounds signed roots, signatures and keys, in bytes each. Debian's own
 	// InRelease is about 200 KB, its unstable Release 1.5 MB.
 	MaxRootSize = 16 << 20
-	// MaxIndexSize bounds one index, as served and after decompression.
+	// MaxIndexSize bounds the bytes of one index, as served and after decompression.
 	// Debian's main Packages are about 50 MB, Fedora's filelists 1.2 GB open.
 	MaxIndexSize = 2 << 30
-	// MaxPackageSize bounds one package file.
+	// MaxPackageSize bounds the bytes of one package file.
 	MaxPackageSize = 4 << 30
-	// SizeSlack is how much longer than its index says a file may be and still
-	// be read, so that the report can say what it is instead. It keeps a
+	// SizeSlack is how many bytes longer than its index says a file may be and
+	// still be read, so that the report can say what it is instead. It keeps a
 	// thousand small entries from being answered with 4 GiB each.
 	SizeSlack = 64 << 20
 	// MaxPackages bounds the entries of one index; Debian has 70,000.
 	MaxPackages = 1_000_000
-	// MaxIndexes bounds the index files that are read of one root.
+	// MaxIndexes bounds the index files that are read of one root. Going past it
+	// is a fault of the root, and the rest is not read.
 	MaxIndexes = 4096
 	// bufferSize is what is read and hashed at a time.
 	bufferSize = 128 << 10

@@ -96,10 +96,10 @@ func (b *buffers) put(br *bufio.Reader) {
 
 // limitOf bounds a file of which an index says the size.
 func limitOf(claim repo.Claim, bound int64) int64 {
-	if claim.Size < 0 {
+	if claim.Size < 0 || claim.Size > bound-SizeSlack {
 		return bound
 	}
-	return min(bound, claim.Size+SizeSlack)
+	return claim.Size + SizeSlack
 }
 
 // problemOf gives an error its kind.

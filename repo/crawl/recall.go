@@ -11,7 +11,7 @@ import (
 
 // factsVersion is part of the name under which facts are cached. Raise it when
 // a reader of packages learns more, or judges otherwise.
-const factsVersion = 1
+const factsVersion = 2
 
 // remembered is what the cache keeps of a package file.
 type remembered struct {

@@ -56,6 +56,7 @@ type data struct {
 	m       *member
 	control *controlArchive
 	inspect *payload.Inspector
+	texts   payload.Texts
 	md5     hash.Hash
 	bytes   int            // of all paths and links so far
 	at      map[string]int // the last of each path in p.Files
@@ -77,13 +78,13 @@ func (d *data) add(t *tarball, h *tar.Header) error {
 	}
 	name, ok := d.rooted(h.Name)
 	if !ok {
-		d.fault("member %q leaves the root", h.Name)
+		d.misplaced("member %q leaves the root", h.Name)
 		return nil // a path that is both clean and true cannot be given
 	}
 	mode := h.FileInfo().Mode()
 	if name == "/" {
 		if !mode.IsDir() {
-			d.fault("member %q takes the place of the root", h.Name)
+			d.misplaced("member %q takes the place of the root", h.Name)
 		}
 		return nil
 	}
@@ -95,7 +96,7 @@ func (d *data) add(t *tarball, h *tar.Header) error {
 	}
 	d.parents(name)
 	if i, dup := d.at[name]; dup && !(d.p.Files[i].Mode.IsDir() && mode.IsDir()) {
-		d.fault("%q is there twice", name)
+		d.misplaced("%q is there twice", name)
 	}
 	f := repo.PayloadFile{Path: name, Mode: mode, Size: h.Size, Owner: owner(h.Uname, h.Uid), Group: owner(h.Gname, h.Gid)}
 	if err := d.content(t, h, &f); err != nil {
@@ -121,6 +122,21 @@ func (d *data) known(h *tar.Header) bool {
 	return h.Typeflag == tar.TypeGNUSparse || h.Typeflag == tar.TypeCont
 }
 
+// sparse reports whether h is a file with holes, in GNU's old form or in that of
+// PAX. Its size is what the header says and nothing that is in the package, so
+// its content is not read: a few bytes would become any number of zeros.
+func sparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for name := range h.PAXRecords {
+		if strings.HasPrefix(name, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
 // content takes what h points at or holds.
 func (d *data) content(t *tarball, h *tar.Header, f *repo.PayloadFile) error {
 	switch h.Typeflag {
@@ -131,16 +147,26 @@ func (d *data) content(t *tarball, h *tar.Header, f *repo.PayloadFile) error {
 	case tar.TypeChar, tar.TypeBlock:
 		f.Device = device(uint64(h.Devmajor), uint64(h.Devminor))
 	case tar.TypeReg, tar.TypeGNUSparse, tar.TypeCont:
+		if sparse(h) {
+			return nil
+		}
+		if h.Size > MaxData {
+			return d.m.refuse(nil, "file of %d bytes, more than %d: %.80q", h.Size, MaxData, h.Name)
+		}
 		r := io.Reader(t)
 		s := d.control.sums[f.Path]
 		if s != nil {
 			d.md5.Reset()
 			r = io.TeeReader(r, d.md5)
 		}
+		if d.texts.Begin(f.Path) {
+			r = io.TeeReader(r, &d.texts)
+		}
 		var err error
 		if f.SHA256, f.Size, f.Program, err = d.inspect.File(r, f.Mode); err != nil {
 			return d.m.wrap(err)
 		}
+		f.Text = d.texts.End()
 		if s != nil {
 			d.md5.Sum(s.got[:0])
 			s.seen = true
@@ -154,7 +180,7 @@ func (d *data) content(t *tarball, h *tar.Header, f *repo.PayloadFile) error {
 func (d *data) link(h *tar.Header, f *repo.PayloadFile) {
 	target, ok := d.rooted(h.Linkname)
 	if !ok {
-		d.fault("hard link %q leaves the root: %q", h.Name, h.Linkname)
+		d.misplaced("hard link %q leaves the root: %q", h.Name, h.Linkname)
 		f.Link = h.Linkname
 		return
 	}
@@ -165,7 +191,7 @@ func (d *data) link(h *tar.Header, f *repo.PayloadFile) {
 		return
 	}
 	to := d.p.Files[i]
-	f.Size, f.SHA256, f.Program = to.Size, to.SHA256, to.Program
+	f.Size, f.SHA256, f.Program, f.Text = to.Size, to.SHA256, to.Program, to.Text
 	if s := d.control.sums[f.Path]; s != nil {
 		if of := d.control.sums[target]; of != nil && of.seen {
 			s.got, s.seen = of.got, true
@@ -190,7 +216,7 @@ func (d *data) parents(name string) {
 			continue
 		}
 		if mode := d.p.Files[dir].Mode; !mode.IsDir() {
-			d.fault("%q is below %q, which is no directory (%v)", name, name[:i], mode.Type())
+			d.misplaced("%q is below %q, which is no directory (%v)", name, name[:i], mode.Type())
 		}
 		return
 	}
@@ -238,6 +264,11 @@ func (d *data) checkConffiles() {
 }
 
 func (d *data) fault(format string, args ...any) { d.p.fault(d.m.where(), format, args...) }
+
+// misplaced notes a file that is where none may be.
+func (d *data) misplaced(format string, args ...any) {
+	d.p.faultOf(repo.Misplaced, d.m.where(), format, args...)
+}
 
 // owner is the name, which is what dpkg looks up first, or else the number.
 func owner(name string, id int) string {

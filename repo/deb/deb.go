@@ -22,31 +22,34 @@ import (
 	"sigs.k8s.io/pkgverify/repo/payload"
 )
 
-// The bounds.
+// The bounds. Going past one is a [repo.FormatError] of the package, unless it
+// says otherwise.
 const (
 	// MaxMembers bounds the members of the ar container; dpkg-deb writes 3,
 	// and a signed package has a few more.
 	MaxMembers = 32
-	// MaxControl bounds control.tar without its compression. Its largest file
+	// MaxControl bounds the bytes of control.tar without its compression. Its largest file
 	// is md5sums, some 100 bytes for each file of the package.
 	MaxControl = 32 << 20
 	// MaxControlMembers bounds the files in control.tar; dpkg knows a dozen.
 	MaxControlMembers = 256
-	// MaxControlFile bounds the control file, conffiles and triggers, each.
+	// MaxControlFile bounds the control file, conffiles and triggers, in bytes
+	// each.
 	MaxControlFile = 1 << 20
-	// MaxData bounds data.tar without its compression: the largest packages of
+	// MaxData bounds the bytes of data.tar without its compression: the largest packages of
 	// Debian unpack to some 4 GiB.
 	MaxData = 8 << 30
 	// MaxFiles bounds the members of data.tar, and the entries of md5sums;
-	// Debian's largest package has some 80,000.
+	// Debian's largest package has some 80,000. Going past it in md5sums is a
+	// fault, and the rest of them is not read.
 	MaxFiles = 250_000
-	// MaxPath bounds a path and a link's target, as Linux's PATH_MAX.
+	// MaxPath bounds a path and a link's target, in bytes, as Linux's PATH_MAX.
 	MaxPath = 4096
 	// MaxDepth bounds the slashes of a path, and so the time that is taken to
 	// look at its parents; Debian's deepest has some 30.
 	MaxDepth = 256
-	// MaxPaths bounds all paths and link targets together, and so the memory
-	// that Read uses.
+	// MaxPaths bounds the bytes of all paths and link targets together, and so
+	// the memory that Read uses.
 	MaxPaths = 64 << 20
 )
 
@@ -83,8 +86,12 @@ type Package struct {
 }
 
 func (p *Package) fault(where, format string, args ...any) {
+	p.faultOf(repo.Malformed, where, format, args...)
+}
+
+func (p *Package) faultOf(kind repo.ProblemKind, where, format string, args ...any) {
 	if len(p.Faults) < repo.MaxFaults {
-		p.Faults = append(p.Faults, repo.Problem{Kind: repo.Malformed, Where: where, Text: fmt.Sprintf(format, args...)})
+		p.Faults = append(p.Faults, repo.Problem{Kind: kind, Where: where, Text: fmt.Sprintf(format, args...)})
 	}
 }
 

@@ -92,9 +92,13 @@ func TestControl(t *testing.T) {
 
 func wantFault(t *testing.T, p *Package, text string) {
 	t.Helper()
+	kind := repo.Malformed
+	if rest, ok := strings.CutPrefix(text, "misplaced: "); ok {
+		kind, text = repo.Misplaced, rest
+	}
 	switch {
 	case text == "" && len(p.Faults) == 0:
-	case text != "" && len(p.Faults) == 1 && strings.Contains(p.Faults[0].Text, text) && p.Faults[0].Kind == repo.Malformed:
+	case text != "" && len(p.Faults) == 1 && strings.Contains(p.Faults[0].Text, text) && p.Faults[0].Kind == kind:
 	default:
 		t.Errorf("faults %v, want %q", p.Faults, text)
 	}
@@ -111,16 +115,16 @@ func TestData(t *testing.T) {
 	}{
 		{"nothing", "", "", nil},
 		{"the root", "", "", []tar.Header{{Name: "./", Typeflag: tar.TypeDir, Mode: 0o755}}},
-		{"dot dot", `member "./../etc/passwd" leaves the root`, "/a", []tar.Header{file("./../etc/passwd", ""), file("a", "")}},
-		{"dot dot inside", `member "./usr/../etc/x" leaves the root`, "", []tar.Header{file("./usr/../etc/x", "")}},
+		{"dot dot", `misplaced: member "./../etc/passwd" leaves the root`, "/a", []tar.Header{file("./../etc/passwd", ""), file("a", "")}},
+		{"dot dot inside", `misplaced: member "./usr/../etc/x" leaves the root`, "", []tar.Header{file("./usr/../etc/x", "")}},
 		{"absolute", `member "/etc/x" has an absolute name`, "/etc/x", []tar.Header{file("/etc/x", "")}},
-		{"file as root", `member "." takes the place`, "", []tar.Header{link(tar.TypeSymlink, ".", "/etc")}},
-		{"through a link", `"/a/passwd" is below "/a", which is no directory`, "/a /a/passwd", []tar.Header{link(tar.TypeSymlink, "./a", "/etc"), file("./a/passwd", "")}},
-		{"deep through a link", `"/a/b/c" is below "/a"`, "/a /a/b/c", []tar.Header{link(tar.TypeSymlink, "./a", "/etc"), file("./a/b/c", "")}},
-		{"twice", `"/a" is there twice`, "/a /a", []tar.Header{file("./a", "1"), file("a", "2")}},
+		{"file as root", `misplaced: member "." takes the place`, "", []tar.Header{link(tar.TypeSymlink, ".", "/etc")}},
+		{"through a link", `misplaced: "/a/passwd" is below "/a", which is no directory`, "/a /a/passwd", []tar.Header{link(tar.TypeSymlink, "./a", "/etc"), file("./a/passwd", "")}},
+		{"deep through a link", `misplaced: "/a/b/c" is below "/a"`, "/a /a/b/c", []tar.Header{link(tar.TypeSymlink, "./a", "/etc"), file("./a/b/c", "")}},
+		{"twice", `misplaced: "/a" is there twice`, "/a /a", []tar.Header{file("./a", "1"), file("a", "2")}},
 		{"directory twice", "", "/a /a", []tar.Header{{Name: "./a/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "./a", Typeflag: tar.TypeDir, Mode: 0o755}}},
 		{"hard link", "", "/a /b", []tar.Header{file("./a", "1"), link(tar.TypeLink, "./b", "./a")}},
-		{"hard link out", `hard link "./b" leaves the root`, "/b", []tar.Header{link(tar.TypeLink, "./b", "../../etc/shadow")}},
+		{"hard link out", `misplaced: hard link "./b" leaves the root`, "/b", []tar.Header{link(tar.TypeLink, "./b", "../../etc/shadow")}},
 		{"hard link to nothing", `hard link "./b" names no file before it`, "/b", []tar.Header{link(tar.TypeLink, "./b", "./etc/shadow")}},
 		{"control character", "has a control character", "/a\x1b[2J", []tar.Header{file("./a\x1b[2J", "")}},
 		{"PAX", "has a PAX header, which dpkg does not unpack", "/a", []tar.Header{{Name: "a", Typeflag: tar.TypeReg, Format: tar.FormatPAX, PAXRecords: map[string]string{"VENDOR.x": "1"}}}},

@@ -19,7 +19,8 @@ import (
 )
 
 // The bounds. dpkg has none of its own but memory; apt gives up on a stanza of
-// an index at some 2 MiB, and has no bound for a Release file.
+// an index at some 2 MiB, and has no bound for a Release file. Going past one is a
+// [repo.FormatError] of the stanza, and reading goes on with the next.
 const (
 	// MaxLine bounds a line, in bytes. The longest lines of Debian's own
 	// index, Provides of the Rust libraries, have some 200 KB.
@@ -30,7 +31,8 @@ const (
 	// MaxFields bounds the fields of a stanza; dpkg and apt together know
 	// some 90 names.
 	MaxFields = 512
-	// MaxFaults bounds the faults that are kept of one stanza.
+	// MaxFaults bounds the faults that are kept of one stanza. Going past it
+	// keeps the first.
 	MaxFaults = 8
 )
 

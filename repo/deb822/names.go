@@ -7,7 +7,8 @@ import (
 	"math/rand/v2"
 )
 
-// maxNames bounds the names that are kept from stanza to stanza.
+// maxNames bounds the names that are kept from stanza to stanza. Going past it
+// forgets them all.
 const maxNames = 2 * MaxFields
 
 // names knows the names of fields that were seen. Its hashes are seeded, so

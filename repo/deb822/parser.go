@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
-// maxHalf bounds a name that goes on over lines, which only a mistake does.
+// maxHalf bounds the bytes of a name that goes on over lines, which only a
+// mistake does. Going past it is a [repo.FormatError] of the stanza.
 const maxHalf = 4 << 10
 
 // space is what apt and dpkg take for white space, but for the newline.

@@ -17,6 +17,7 @@ import (
 
 // MaxRelations bounds the relations of one field, alternatives counted: the
 // largest Provides of Debian, that of the Rust libraries, have some 5,000.
+// Going past it is a [SyntaxError].
 const MaxRelations = 1 << 16
 
 // Kind is what a field may hold.

@@ -17,8 +17,9 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
-// MaxLen bounds a version, which dpkg does not: the longest in Debian has some
-// 60 bytes, and it must fit into a file name.
+// MaxLen bounds the bytes of a version, which dpkg does not: the longest in
+// Debian has some 60, and it must fit into a file name. Going past it is a
+// [repo.FormatError].
 const MaxLen = 255
 
 // Version is [epoch:]upstream[-revision].

@@ -28,7 +28,7 @@ type Policy struct {
 // DefaultPolicy returns the policy for a repository on the network: a run that
 // cannot reach it must say so within seconds.
 func DefaultPolicy() Policy {
-	return Policy{Tries: 3, Backoff: 500 * time.Millisecond, MaxWait: 20 * time.Second}
+	return Policy{Tries: DefaultTries, Backoff: DefaultBackoff, MaxWait: DefaultMaxWait}
 }
 
 // Do calls f until it succeeds, fails for good, or the tries are used up. Tried
@@ -180,6 +180,6 @@ func retryAfter(h http.Header) time.Duration {
 	if err != nil {
 		now = time.Now()
 	}
-	wait := (then.Sub(now) + time.Second - 1).Truncate(time.Second)
-	return max(0, min(wait, maxRetryAfter))
+	wait := min(then.Sub(now), maxRetryAfter) // Sub saturates, and adding to that would not
+	return max(0, (wait + time.Second - 1).Truncate(time.Second))
 }

@@ -24,8 +24,9 @@ import (
 	"sigs.k8s.io/pkgverify/repo/xmlstream"
 )
 
+// The bounds. Going past one is a [repo.FormatError].
 const (
-	// MaxBytes bounds a document; Fedora's are below 100 KiB.
+	// MaxBytes bounds the bytes of a document; Fedora's are below 100 KiB.
 	MaxBytes = 4 << 20
 	// MaxFiles bounds the files of a metalink.
 	MaxFiles = 64
@@ -33,8 +34,18 @@ const (
 	MaxAlternates = 256
 	// MaxURLs bounds the mirrors of a list.
 	MaxURLs = 4096
-	// MaxURL bounds one URL or line, in bytes.
+	// MaxURL bounds one URL, in bytes. Going past it is a fault, and the URL is
+	// left out.
 	MaxURL = 4096
+	// MaxLine bounds one line of a list of mirrors, in bytes, its newline
+	// included.
+	MaxLine = 16 * MaxURL
+	// MaxDepth bounds how deep elements nest; MirrorManager nests six deep.
+	MaxDepth = 16
+	// MaxAttributes bounds the attributes of one element; real ones have six.
+	MaxAttributes = 32
+	// MaxToken bounds one tag or one run of text, in bytes.
+	MaxToken = 64 << 10
 )
 
 const (
@@ -78,7 +89,7 @@ type Resource struct {
 // and is a fault of the answer; the error is for a document that cannot be read
 // on.
 func Parse(r io.Reader) (*Metalink, error) {
-	p := &parser{Decoder: xmlstream.NewDecoder(&bounded{r: r, left: MaxBytes}, xmlstream.Limits{Depth: 16, Attributes: 32, Token: 64 << 10}), out: &Metalink{}}
+	p := &parser{Decoder: xmlstream.NewDecoder(&bounded{r: r, left: MaxBytes}, xmlstream.Limits{Depth: MaxDepth, Attributes: MaxAttributes, Token: MaxToken}), out: &Metalink{}}
 	if _, err := p.Next(); err != nil {
 		return nil, err
 	}
@@ -354,15 +365,15 @@ type Mirrorlist struct {
 func ParseMirrorlist(r io.Reader) (*Mirrorlist, error) {
 	out := &Mirrorlist{}
 	lines := bufio.NewScanner(&bounded{r: r, left: MaxBytes})
-	lines.Buffer(make([]byte, 0, MaxURL), 16*MaxURL)
+	lines.Buffer(make([]byte, 0, MaxURL), MaxLine)
 	n := 0
 	for lines.Scan() {
 		n++
-		where := "line " + strconv.Itoa(n)
-		text := strings.TrimSpace(lines.Text())
-		if text == "" || text[0] == '#' {
+		line := bytes.TrimSpace(lines.Bytes())
+		if len(line) == 0 || line[0] == '#' {
 			continue
 		}
+		where, text := "line "+strconv.Itoa(n), string(line)
 		if len(out.URLs) == MaxURLs {
 			return nil, &repo.FormatError{Where: where, Text: fmt.Sprintf("more than %d URLs", MaxURLs)}
 		}
@@ -375,7 +386,7 @@ func ParseMirrorlist(r io.Reader) (*Mirrorlist, error) {
 		out.URLs = append(out.URLs, text)
 	}
 	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
-		return nil, &repo.FormatError{Where: "line " + strconv.Itoa(n+1), Text: fmt.Sprintf("longer than %d bytes", 16*MaxURL)}
+		return nil, &repo.FormatError{Where: "line " + strconv.Itoa(n+1), Text: fmt.Sprintf("longer than %d bytes", MaxLine)}
 	} else if err != nil {
 		return nil, err
 	}

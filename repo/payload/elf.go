@@ -14,10 +14,11 @@ import (
 
 const (
 	// MaxSegments bounds the loadable segments that are remembered; linkers
-	// make two to nine.
+	// make two to nine. Going past it forgets the others.
 	MaxSegments = 128
 	// MaxSections bounds the sections whose offsets are remembered; a linked
-	// program has some 40. All sections are looked at.
+	// program has some 40. All sections are looked at. Going past it
+	// forgets the others' offsets.
 	MaxSections = 1024
 )
 

@@ -10,12 +10,16 @@ import (
 )
 
 const (
-	// MaxBuildInfo bounds Go build information; kubelet's has some 20 KB.
+	// MaxBuildInfo bounds the bytes of Go build information; kubelet's has some
+	// 20 KB. Going
+	// past it leaves the modules and settings out.
 	MaxBuildInfo = 1 << 20
 	// MaxBuildInfos bounds the places that are taken for build information, and
 	// half of it those in read-only data: a program may embed others.
+	// Going past it passes over the later ones.
 	MaxBuildInfos = 16
-	// MaxSettings bounds the build settings that are kept, and the -X values.
+	// MaxSettings bounds the build settings that are kept, and the -X values. Going
+	// past it leaves the later ones out.
 	MaxSettings = 1000
 
 	infoAlign  = 16
@@ -23,8 +27,8 @@ const (
 	// infoLook is how much of it must be seen to tell it from a constant of
 	// the same beginning; overlap is longer.
 	infoLook = infoHeader + 1 + maxGoVersion
-	// maxGoVersion bounds the toolchain's version. A development version names
-	// its experiments too.
+	// maxGoVersion is how long a toolchain's version may be to be told wherever
+	// it lies. A development version names its experiments too.
 	maxGoVersion = 127
 )
 

@@ -10,9 +10,10 @@ import (
 
 const (
 	// MaxLinkStrings bounds the link strings of a program that are kept, the
-	// first ones; kubelet has some ten.
+	// first ones; kubelet has some ten. Going past it leaves the later ones out.
 	MaxLinkStrings = 256
-	// MaxLinkString bounds each, in bytes; a nightly version has some 50.
+	// MaxLinkString bounds each link string, in bytes; a nightly version has some 50.
+	// Going past it makes a string none.
 	MaxLinkString = 128
 )
 

@@ -30,7 +30,8 @@ const (
 	// string, an entry of an ELF table, the begin of Go build information.
 	overlap = 512
 	// MaxInterpreter bounds the line behind "#!", as Linux does
-	// (BINPRM_BUF_SIZE), and the name of a dynamic loader.
+	// (BINPRM_BUF_SIZE), and the name of a dynamic loader, in bytes. Going past
+	// it cuts it.
 	MaxInterpreter = 255
 )
 

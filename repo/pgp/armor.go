@@ -108,8 +108,8 @@ func (a *armorReader) bad(format string, args ...any) error {
 
 // block reads the block that [armorReader.find] found.
 func (a *armorReader) block() error {
-	if a.blocks++; a.blocks > maxBlocks {
-		return a.bad("more than %d blocks", maxBlocks)
+	if a.blocks++; a.blocks > MaxBlocks {
+		return a.bad("more than %d blocks", MaxBlocks)
 	}
 	switch a.label {
 	case a.want:
@@ -175,7 +175,7 @@ func (a *armorReader) body() (text, sum string, err error) {
 }
 
 func (a *armorReader) fault(format string, args ...any) {
-	if len(a.faults) < maxFaults {
+	if len(a.faults) < MaxFaults {
 		a.faults = append(a.faults, repo.Problem{
 			Kind: repo.Malformed, Where: fmt.Sprintf("line %d", a.start), Text: fmt.Sprintf(format, args...),
 		})

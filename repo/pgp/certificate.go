@@ -50,7 +50,7 @@ const errSecret = "a secret key in a ring of public keys; publish what gpg --exp
 
 // fault records why something was left out.
 func (r *reader) fault(p rawPacket, format string, args ...any) {
-	if len(r.faults) < maxFaults {
+	if len(r.faults) < MaxFaults {
 		r.faults = append(r.faults, repo.Problem{Kind: repo.Malformed, Where: p.where(), Text: fmt.Sprintf(format, args...)})
 	}
 }
@@ -71,8 +71,8 @@ func (r *reader) packet(p rawPacket) error {
 			return malformed(p.offset, "wanted a public key packet, got type %d", p.tag)
 		}
 	}
-	if r.parts++; r.parts > maxParts {
-		return malformed(p.offset, "more than %d keys and user IDs", maxParts)
+	if r.parts++; r.parts > MaxParts {
+		return malformed(p.offset, "more than %d keys and user IDs", MaxParts)
 	}
 	if p.tag == tagPublicKey {
 		if err := r.finish(); err != nil {
@@ -104,14 +104,14 @@ func (r *reader) signature(p rawPacket) error {
 		return nil //nolint:nilerr // what cannot be read cannot be a self-signature that counts
 	}
 	if !s.names(r.primary) {
-		if s.kind == sigKeyRevocation && len(r.current) == 1 && len(r.revokers) < maxRevokers {
+		if s.kind == sigKeyRevocation && len(r.current) == 1 && len(r.revokers) < MaxRevokers {
 			r.revokers = append(r.revokers, s.issuerID())
 		}
 		return nil
 	}
 	last := &r.current[len(r.current)-1]
-	if len(last.sigs) == maxSelfSignatures {
-		return malformed(p.offset, "more than %d self-signatures over one key or user ID", maxSelfSignatures)
+	if len(last.sigs) == MaxSelfSignatures {
+		return malformed(p.offset, "more than %d self-signatures over one key or user ID", MaxSelfSignatures)
 	}
 	last.sigs = append(last.sigs, s)
 	return nil
@@ -134,7 +134,7 @@ func (r *reader) finish() error {
 		switch {
 		case i == 0:
 			err = r.direct(c, p, revokers)
-		case p.packet.tag == tagUserID && len(p.packet.body) <= maxUserID, p.packet.tag == tagUserAttribute:
+		case p.packet.tag == tagUserID && len(p.packet.body) <= MaxUserID, p.packet.tag == tagUserAttribute:
 			err = r.userID(c, p, i)
 		case p.packet.tag == tagPublicSubkey:
 			err = r.subkey(c, p)
@@ -292,8 +292,8 @@ func (r *reader) check(k *pubKey, s *sigPacket, feed func(io.Writer)) (bool, err
 	}
 	feed(h.hash)
 	err = h.verify(k)
-	if r.work += k.cost(); r.work > maxWork {
-		return false, &repo.FormatError{Text: fmt.Sprintf("key ring whose self-signatures cost more than %d units of work to verify; publish the signing key alone, without its old self-signatures: gpg --export-options export-minimal --export", maxWork)}
+	if r.work += k.cost(); r.work > MaxWork {
+		return false, &repo.FormatError{Text: fmt.Sprintf("key ring whose self-signatures cost more than %d units of work to verify; publish the signing key alone, without its old self-signatures: gpg --export-options export-minimal --export", MaxWork)}
 	}
 	return err == nil, nil
 }

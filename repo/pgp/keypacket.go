@@ -99,8 +99,8 @@ func (k *pubKey) load() error {
 		return errors.New("not a public key")
 	}
 	if pub, ok := lib.PublicKey.(*dsa.PublicKey); ok {
-		if q := pub.Q.BitLen(); k.bits > maxDSABits || q > maxDSASubgroupBits {
-			return fmt.Errorf("DSA key of %d and %d bits, wanted %d and %d at most", k.bits, q, maxDSABits, maxDSASubgroupBits)
+		if q := pub.Q.BitLen(); k.bits > MaxDSABits || q > MaxDSASubgroupBits {
+			return fmt.Errorf("DSA key of %d and %d bits, wanted %d and %d at most", k.bits, q, MaxDSABits, MaxDSASubgroupBits)
 		}
 		if pub.P.Sign() == 0 || pub.Q.Sign() == 0 {
 			return errors.New("DSA key with a zero in it")
@@ -139,10 +139,10 @@ func (k *pubKey) loadRSA(numbers []byte) error {
 	switch {
 	case k.bits != int(binary.BigEndian.Uint16(numbers)) || exponent.BitLen() != int(binary.BigEndian.Uint16(rest)) || len(tail) > 0:
 		return errSpelling
-	case k.bits < minRSABits || k.bits > maxRSABits:
-		return fmt.Errorf("RSA key of %d bits, wanted %d to %d", k.bits, minRSABits, maxRSABits)
-	case exponent.BitLen() > maxExponentBits:
-		return fmt.Errorf("RSA key with a public exponent of %d bits, wanted %d at most", exponent.BitLen(), maxExponentBits)
+	case k.bits < MinRSABits || k.bits > MaxRSABits:
+		return fmt.Errorf("RSA key of %d bits, wanted %d to %d", k.bits, MinRSABits, MaxRSABits)
+	case exponent.BitLen() > MaxExponentBits:
+		return fmt.Errorf("RSA key with a public exponent of %d bits, wanted %d at most", exponent.BitLen(), MaxExponentBits)
 	}
 	pub.E = int(exponent.Int64())
 	k.public = pub

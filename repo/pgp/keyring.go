@@ -25,7 +25,7 @@ type Keyring struct {
 // past a bound, the error is a [repo.FormatError]. Certifications by others
 // and packets of unknown types do not matter.
 func ReadKeyring(data []byte) (*Keyring, error) {
-	bin, faults, err := dearmor(data, blockKey, maxKeyring)
+	bin, faults, err := dearmor(data, blockKey, MaxKeyring)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (k *Keyring) signers(p *sigPacket) []signer {
 	}
 	var found []signer
 	add := func(s signer) {
-		if len(found) < maxCandidates && p.names(s.key()) {
+		if len(found) < MaxCandidates && p.names(s.key()) {
 			found = append(found, s)
 		}
 	}

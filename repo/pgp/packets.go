@@ -82,8 +82,8 @@ func nextPacket(data []byte, off int) (rawPacket, int, error) {
 		}
 		length, head = uint64(n), 1+size
 	}
-	if length > maxPacket {
-		return p, 0, malformed(off, "packet of %d bytes, more than %d", length, maxPacket)
+	if length > MaxPacket {
+		return p, 0, malformed(off, "packet of %d bytes, more than %d", length, MaxPacket)
 	}
 	end := head + int(length)
 	if end > len(b) {

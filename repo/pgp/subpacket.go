@@ -36,8 +36,8 @@ func (s *sigPacket) readSubpackets(area []byte, hashed bool) error {
 	for n := 0; len(area) > 0; n++ {
 		length, size, ok := subpacketLength(area)
 		switch {
-		case n == maxSubpackets:
-			return fmt.Errorf("more than %d subpackets", maxSubpackets)
+		case n == MaxSubpackets:
+			return fmt.Errorf("more than %d subpackets", MaxSubpackets)
 		case !ok, length == 0, uint64(length) > uint64(len(area)-size):
 			return errors.New("signature subpacket cut short")
 		}
@@ -130,7 +130,7 @@ func (s *sigPacket) readSubpacket(kind byte, b []byte, hashed bool) error {
 		}
 		s.reason, s.hasReason = b[0], true
 	case subRevocationKey: // class and algorithm first
-		if len(b) == 22 && len(s.revokers) < maxRevokers {
+		if len(b) == 22 && len(s.revokers) < MaxRevokers {
 			s.revokers = append(s.revokers, fmt.Sprintf("%X", b[2:]))
 		}
 	}

@@ -38,7 +38,7 @@ type judgement struct {
 // or private packet among them. A packet that cannot be judged is no error: it
 // gets its own verdict, [repo.Unsupported].
 func (k *Keyring) Start(over string, sig []byte) (*Verification, error) {
-	bin, faults, err := dearmor(sig, blockSignature, maxSignatureFile)
+	bin, faults, err := dearmor(sig, blockSignature, MaxSignatureFile)
 	if err != nil {
 		return nil, err
 	}
@@ -50,8 +50,8 @@ func (k *Keyring) Start(over string, sig []byte) (*Verification, error) {
 			return nil // RFC 9580 section 5.8
 		case p.tag != tagSignature:
 			return malformed(p.offset, "wanted a signature packet, got type %d", p.tag)
-		case len(v.all) == maxSignatures:
-			return malformed(p.offset, "more than %d signatures", maxSignatures)
+		case len(v.all) == MaxSignatures:
+			return malformed(p.offset, "more than %d signatures", MaxSignatures)
 		}
 		v.all = append(v.all, k.judge(over, p.body, now))
 		return nil

@@ -10,7 +10,8 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
-// MaxLen bounds a path: it is Linux's PATH_MAX, which no mirror can exceed.
+// MaxLen bounds the bytes of a path: it is Linux's PATH_MAX, which no mirror can
+// exceed. Going past it is a [repo.FormatError].
 const MaxLen = 4096
 
 // TrimDot returns p without "./" in front, which dpkg-scanpackages writes.

@@ -26,7 +26,9 @@ type content struct {
 	table     *fileTable
 	files     []repo.PayloadFile // in the header's order
 	inspector *payload.Inspector
+	texts     payload.Texts
 	streams   *compress.Pool
+	limit     int64 // of the unpacked payload, in bytes
 
 	byPath map[string]int // of the paths without a slash in front
 	found  []bool
@@ -55,7 +57,7 @@ func (c *content) read(r io.Reader, v *verifier) error {
 	}
 	kind := compress.ByMagic(head)
 	c.compressor(kind)
-	unpack, err := c.streams.NewReader(in, kind, MaxPayload)
+	unpack, err := c.streams.NewReader(in, kind, c.limit)
 	if err != nil {
 		return err
 	}
@@ -235,11 +237,14 @@ func (c *content) file(a io.Reader, f *repo.PayloadFile, i int) error {
 		other = c.digest.Hash().New()
 		a = io.TeeReader(a, other)
 	}
+	if c.texts.Begin(f.Path) {
+		a = io.TeeReader(a, &c.texts)
+	}
 	sum, size, program, err := c.inspector.File(a, f.Mode)
 	if err != nil {
 		return err
 	}
-	f.SHA256, f.Program = sum, program
+	f.SHA256, f.Program, f.Text = sum, program, c.texts.End()
 	got := sum
 	if other != nil {
 		got = hex.EncodeToString(other.Sum(nil))
@@ -273,7 +278,9 @@ func (c *content) link(a io.Reader, f *repo.PayloadFile) error {
 	if err != nil {
 		return err
 	}
-	if string(target) != f.Link {
+	if len(target) > MaxLink {
+		c.p.fault(f.Path, "link in the payload is longer than %d bytes", MaxLink)
+	} else if string(target) != f.Link {
 		c.p.fault(f.Path, "link in the payload is to %.200q, and the header says %.200q", target, f.Link)
 	}
 	return nil
@@ -287,7 +294,7 @@ func (c *content) shareLinks() {
 		}
 		from := c.files[set[len(set)-1]]
 		for _, j := range set {
-			c.files[j].SHA256, c.files[j].Program = from.SHA256, from.Program
+			c.files[j].SHA256, c.files[j].Program, c.files[j].Text = from.SHA256, from.Program, from.Text
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -275,7 +276,8 @@ func (t *fileTable) hardLinks() map[int][]int {
 }
 
 // payloadFiles returns the list of files in the header's order. A path that is
-// not clean, or is there twice, is a fault.
+// not clean, is there twice, or is below a file of the package that is no
+// folder, is a fault.
 func (p *Package) payloadFiles(t *fileTable) []repo.PayloadFile {
 	links := t.hardLinks()
 	files := make([]repo.PayloadFile, t.len())
@@ -294,10 +296,14 @@ func (p *Package) payloadFiles(t *fileTable) []repo.PayloadFile {
 		clean := path.Clean("/" + name)
 		// A source package's files have no folder.
 		if plain := strings.TrimSuffix(name, "/"); clean != plain && !(p.Source && clean == "/"+plain) && name != "/" {
-			p.fault("", "path %q of a file is not clean", name)
+			kind := repo.Malformed
+			if slices.Contains(strings.Split(name, "/"), "..") {
+				kind = repo.Misplaced
+			}
+			p.faultOf(kind, "", "path %q of a file is not clean", name)
 		}
 		if seen[clean] {
-			p.fault("", "file %q is in the header twice", clean)
+			p.faultOf(repo.Misplaced, "", "file %q is in the header twice", clean)
 		}
 		seen[clean] = true
 		files[i] = repo.PayloadFile{
@@ -309,12 +315,35 @@ func (p *Package) payloadFiles(t *fileTable) []repo.PayloadFile {
 			files[i].Device = orZero(t.rdevs, i)
 		}
 	}
+	p.below(files)
 	for i, set := range links {
 		if first := set[0]; i != first && files[i].Link == "" {
 			files[i].Link = files[first].Path
 		}
 	}
 	return files
+}
+
+// below notes the files that are below something of the package that is no
+// folder: what unpacks them would write through a link.
+func (p *Package) below(files []repo.PayloadFile) {
+	kinds := make(map[string]fs.FileMode)
+	for _, f := range files {
+		if !f.Mode.IsDir() && !f.Mode.IsRegular() {
+			kinds[f.Path] = f.Mode.Type()
+		}
+	}
+	if len(kinds) == 0 {
+		return
+	}
+	for _, f := range files {
+		for dir := path.Dir(f.Path); dir != "/"; dir = path.Dir(dir) {
+			if kind, ok := kinds[dir]; ok {
+				p.faultOf(repo.Misplaced, "", "file %q is below %q, which is no folder (%v)", f.Path, dir, kind)
+				break
+			}
+		}
+	}
 }
 
 // fileMode turns a mode of stat(2) into Go's.

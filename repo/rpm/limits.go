@@ -7,13 +7,14 @@ package rpm
 const (
 	// MaxTags bounds the tags of the main header, as rpm does.
 	MaxTags = 0xffff
-	// MaxStore bounds the main header's data. rpm allows 256 MiB, which is what
+	// MaxStore bounds the bytes of the main header's data. rpm allows 256 MiB, which is what
 	// a whole run may use of memory. A package of a hundred thousand files
 	// needs some 20 MiB.
 	MaxStore = 64 << 20
 	// MaxSignatureTags bounds the tags of the signature header, as rpm does.
 	MaxSignatureTags = 32
-	// MaxSignatureStore bounds its data, as rpm does: signatures of single
+	// MaxSignatureStore bounds the bytes of the signature header's data, as rpm
+	// does: signatures of single
 	// files (IMA, fs-verity) may be large.
 	MaxSignatureStore = 64 << 20
 	// MaxSignatureTag bounds the bytes of one tag of the signature header that
@@ -25,9 +26,9 @@ const (
 	MaxFiles = 1 << 18
 	// MaxDependencies bounds the dependencies of one kind.
 	MaxDependencies = 1 << 18
-	// MaxPath is Linux's PATH_MAX.
+	// MaxPath bounds the bytes of a path: Linux's PATH_MAX.
 	MaxPath = 4096
-	// MaxPaths bounds all paths of a package: folders are shared in the header,
+	// MaxPaths bounds the bytes of all paths of a package: folders are shared in the header,
 	// and a long one with many files would grow far beyond it.
 	MaxPaths = 64 << 20
 	// MaxSignatures bounds the values of OPENPGP (tag 278); rpm 6 adds one for
@@ -36,13 +37,13 @@ const (
 	// MaxPayloadDigests bounds the values of PAYLOADDIGEST: an array, of which
 	// rpm fills one.
 	MaxPayloadDigests = 4
-	// MaxPayload bounds the unpacked payload. How much one byte may become is
+	// MaxPayload bounds the bytes of the unpacked payload. How much one byte may become is
 	// bounded by [compress.MaxRatio].
 	MaxPayload = 64 << 30
-	// MaxLink bounds the target of a symbolic link in a payload, as PATH_MAX
-	// does.
+	// MaxLink bounds the bytes of a symbolic link's target in a payload, as
+	// PATH_MAX does. Going past it is a fault of the file.
 	MaxLink = 4096
 
-	// maxArray is rpm's HEADER_ARRAY_MAX, the values of one tag.
+	// maxArray bounds the values of one tag, as rpm's HEADER_ARRAY_MAX.
 	maxArray = 0xfffff
 )

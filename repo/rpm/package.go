@@ -56,8 +56,12 @@ type Package struct {
 }
 
 func (p *Package) fault(where, format string, args ...any) {
+	p.faultOf(repo.Malformed, where, format, args...)
+}
+
+func (p *Package) faultOf(kind repo.ProblemKind, where, format string, args ...any) {
 	if p.FaultCount++; p.FaultCount <= repo.MaxFaults {
-		p.Faults = append(p.Faults, repo.Problem{Kind: repo.Malformed, Where: where, Text: fmt.Sprintf(format, args...)})
+		p.Faults = append(p.Faults, repo.Problem{Kind: kind, Where: where, Text: fmt.Sprintf(format, args...)})
 	}
 }
 
@@ -79,6 +83,9 @@ type Options struct {
 	// functions; each may be nil.
 	Streams *compress.Pool
 	Hashes  *hashes.Set
+
+	// maxPayload lowers MaxPayload where it is not zero, for tests.
+	maxPayload int64
 }
 
 // Read reads an rpm with the files that its header lists, without unpacking
@@ -157,7 +164,11 @@ func (o Options) unpack(s *source, v *verifier, main *Header, table *fileTable, 
 	if streams == nil {
 		streams = &compress.Pool{}
 	}
-	c := &content{p: v.p, streams: streams, h: main, table: table, files: files, inspector: inspector}
+	limit := o.maxPayload
+	if limit == 0 {
+		limit = MaxPayload
+	}
+	c := &content{p: v.p, streams: streams, limit: limit, h: main, table: table, files: files, inspector: inspector}
 	err := c.read(io.TeeReader(s, v.payload()), v)
 	var format *repo.FormatError
 	if errors.As(err, &format) {

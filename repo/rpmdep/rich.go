@@ -7,11 +7,12 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
+// The bounds. Going past one is a [repo.FormatError].
 const (
-	// MaxRichLen bounds the text of a rich dependency. The longest of
+	// MaxRichLen bounds the text of a rich dependency, in bytes. The longest of
 	// distributions have some two thousand bytes.
 	MaxRichLen = 64 << 10
-	// MaxRichDepth bounds how deep its parentheses nest. rpm has no bound;
+	// MaxRichDepth bounds how deep the parentheses of a rich dependency nest. rpm has no bound;
 	// ten is more than anyone wrote.
 	MaxRichDepth = 64
 )

@@ -14,11 +14,14 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
+// The bounds of modules.yaml. Going past one is a [repo.FormatError] of the
+// document.
 const (
-	// MaxModuleBytes bounds one YAML document of modules.yaml. The largest of
+	// MaxModuleBytes bounds the bytes of one YAML document of modules.yaml. The largest of
 	// the distributions' are below 200 KiB.
 	MaxModuleBytes = 1 << 20
-	// MaxModules bounds the documents of modules.yaml.
+	// MaxModules bounds the documents of modules.yaml. Going past it ends the
+	// reading.
 	MaxModules = 1 << 16
 	// maxModuleFlow bounds how deep a line may nest in "[" and "{".
 	maxModuleFlow = 64

@@ -15,12 +15,14 @@ import (
 
 // MaxData bounds the data elements of repomd.xml. createrepo_c writes three to
 // nine, modifyrepo_c may add some; SUSE has one a language.
+// Going past it is a [repo.FormatError] that ends the reading.
 const MaxData = 100
 
 // maxTimestamp is the end of the year 9999, the last that RFC 3339 can write.
 const maxTimestamp = 253402300799
 
-// maxTags bounds the tags of repomd.xml, of each kind.
+// maxTags bounds the tags of repomd.xml, of each kind. Going past it is a
+// [repo.FormatError] that ends the reading.
 const maxTags = 100
 
 // Root is what repomd.xml says.

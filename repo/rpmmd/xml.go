@@ -15,7 +15,8 @@ import (
 
 // Bounds of the XML. createrepo_c nests five deep and writes at most six
 // attributes; the longest text is a description. AppStream's descriptions nest
-// deepest.
+// deepest. Going past one is a [repo.FormatError] that ends the reading, unless
+// it says otherwise.
 const (
 	// MaxDepth bounds how deep elements nest.
 	MaxDepth = 32
@@ -25,12 +26,13 @@ const (
 	MaxToken = 1 << 20
 	// MaxPackageBytes bounds one package element, in bytes: packages with a
 	// hundred thousand files exist, and need some ten MiB in filelists.xml.
+	// Going past it is a fault of the package.
 	MaxPackageBytes = 32 << 20
 	// MaxPackages bounds the packages of an index; the largest distributions
 	// have below a hundred thousand.
 	MaxPackages = 1 << 20
 	// MaxEntries bounds the dependencies and files that primary.xml lists of
-	// one package.
+	// one package. Going past it is a fault of the package.
 	MaxEntries = 1 << 18
 )
 

@@ -12,7 +12,8 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 )
 
-// MaxLen bounds a version. Real ones are below a hundred bytes.
+// MaxLen bounds the bytes of a version. Real ones are below a hundred. Going
+// past it is a [repo.FormatError].
 const MaxLen = 4096
 
 // EVR is a version in its parts.

@@ -39,8 +39,20 @@ type Limits struct {
 	Doctype bool
 }
 
+// The bounds of [DefaultLimits]. Going past one is a [repo.FormatError].
+const (
+	// DefaultDepth is how deep elements may nest.
+	DefaultDepth = 64
+	// DefaultAttributes is how many attributes one element may have.
+	DefaultAttributes = 64
+	// DefaultToken is how many bytes a tag or a run of text may have.
+	DefaultToken = 1 << 20
+)
+
 // DefaultLimits returns the bounds that are used where none are given.
-func DefaultLimits() Limits { return Limits{Depth: 64, Attributes: 64, Token: 1 << 20} }
+func DefaultLimits() Limits {
+	return Limits{Depth: DefaultDepth, Attributes: DefaultAttributes, Token: DefaultToken}
+}
 
 // bufferSize is what the decoder's buffer begins with.
 const bufferSize = 128 << 10

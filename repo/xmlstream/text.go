@@ -16,8 +16,8 @@ const (
 	inCDATA                // CDATA, comment or instruction: no markup inside
 )
 
-// maxReference is the length of the longest character reference that is read,
-// in bytes between '&' and ';': leading zeros are allowed.
+// maxReference bounds a character reference, in bytes between '&' and ';':
+// leading zeros are allowed. Going past it is a [repo.FormatError].
 const maxReference = 16
 
 const (

@@ -29,7 +29,7 @@ When it fails: for a weak self-signature, extend the key again with a current gp
 		Repository: func(e *verify.Expectation, r *verify.Facts) []verify.Finding {
 			c := keyCopies{signers: signers(r)}
 			for _, key := range r.PinnedKeys {
-				if holds(key, e.Pinned) {
+				if holdsPin(key, e.Pinned) {
 					c.judge(e, key, "the key as it is pinned", e.Target.URL)
 				}
 			}
@@ -53,8 +53,8 @@ When it fails: for a weak self-signature, extend the key again with a current gp
 	}
 }
 
-// holds reports whether the pin names the key or one of its subkeys.
-func holds(key repo.Key, pin pgp.Pin) bool {
+// holdsPin reports whether the pin names the key or one of its subkeys.
+func holdsPin(key repo.Key, pin pgp.Pin) bool {
 	return slices.ContainsFunc(append([]repo.Key{key}, key.Subkeys...), func(k repo.Key) bool {
 		return k.Fingerprint == pin.Fingerprint()
 	})

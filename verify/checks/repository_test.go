@@ -228,7 +228,7 @@ func TestOneThingWrong(t *testing.T) {
 		}), []string{}, ""},
 		{"package for all architectures", repo.Deb, onKubelet("amd64", func(p *repo.Package) {
 			extra := pkg(repo.Deb, "kubelet", "1.26.0-1.1", "all")
-			extra.Artifact.Files = []repo.PayloadFile{program("/usr/share/rom", repo.ARM64)}
+			extra.Artifact.Files = []repo.PayloadFile{program("/usr/bin/kubelet", repo.AMD64), program("/usr/share/rom", repo.ARM64)}
 			*p = extra
 		}), []string{}, ""},
 		{"advisories that do not parse", repo.RPM, func(r *verify.Facts) {

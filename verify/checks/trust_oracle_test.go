@@ -50,9 +50,9 @@ func tryTool(t *testing.T, dir, name string, args ...string) (string, error) {
 	return string(out), err
 }
 
-// folder is a temporary folder whose path has no characters that lists of
+// workFolder is a temporary folder whose path has no characters that lists of
 // repositories end at.
-func folder(t *testing.T) string {
+func workFolder(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "trust")
 	if err != nil {
@@ -268,7 +268,7 @@ func TestTrustAgainstApt(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := tt.tree
-			d.dir, d.key = folder(t), key
+			d.dir, d.key = workFolder(t), key
 			d.build(t)
 			if tt.after != nil {
 				tt.after(t, &d)
@@ -350,7 +350,7 @@ func TestTrustAgainstRPMTools(t *testing.T) {
 	const file, hello = "/usr/share/hello/data", "hello-0:1.0-1.noarch"
 	fresh := func(t *testing.T, only string) *rpmTree {
 		t.Helper()
-		d := &rpmTree{folder(t), key}
+		d := &rpmTree{workFolder(t), key}
 		for _, f := range rpmFiles(t, filepath.Join(built, "rpms", "noarch")) {
 			if strings.Contains(filepath.Base(f), only) {
 				put(t, filepath.Join(d.dir, filepath.Base(f)), string(get(t, f)))
@@ -447,7 +447,7 @@ func TestTrustAgainstSQV(t *testing.T) {
 	} {
 		t.Run(strings.Join(append([]string{tt.algorithm}, append(tt.key, tt.sign...)...), " "), func(t *testing.T) {
 			key := newSigningKey(t, tt.algorithm, tt.key...)
-			d := debTree{dir: folder(t), key: key, sign: tt.sign}
+			d := debTree{dir: workFolder(t), key: key, sign: tt.sign}
 			d.build(t)
 			got, found := judgeTree(t, repo.Deb, d.path("."), key)
 			if diff := cmp.Diff(tt.want, got); diff != "" {

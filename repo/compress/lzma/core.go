@@ -29,8 +29,8 @@ const (
 	lenHigh    = lenMid + maxPosStates*8
 	lenProbs   = lenHigh + 256
 
-	// maxLcLp bounds the literal contexts as LZMA2 and liblzma's reader of
-	// .lzma do.
+	// maxLcLp is how many bits of literal context LZMA2 and liblzma's reader
+	// of .lzma allow.
 	maxLcLp = 4
 
 	// rangeInit is how many bytes the range decoder begins with.

@@ -43,9 +43,11 @@ import (
 // Bounds of a cache.
 const (
 	// MaxFacts bounds the facts of one kind about one file, in bytes. The file
-	// list of a package with 100,000 files is about 20 MB of JSON.
+	// list of a package with 100,000 files is about 20 MB of JSON. Going past it
+	// means that they are not kept.
 	MaxFacts = 64 << 20
-	// maxMark bounds one mark.
+	// maxMark bounds one mark, in bytes. Going past it makes the mark void, and
+	// the file is hashed again.
 	maxMark = 64 << 10
 	// touchEvery is how often the use of an entry is written down at most.
 	touchEvery = time.Hour

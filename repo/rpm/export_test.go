@@ -1,0 +1,7 @@
+package rpm
+
+// WithMaxPayload returns the options with a lower bound than MaxPayload.
+func (o Options) WithMaxPayload(n int64) Options {
+	o.maxPayload = n
+	return o
+}
