@@ -25,6 +25,8 @@ packages() {
 	echo dpkg-dev apt-utils binutils xz-utils zstd bzip2 gzip libdpkg-perl python3-apt
 	# rpm repositories: the same
 	echo rpm dnf createrepo-c cpio python3-rpm libxml2-utils libsolv-tools python3-librepo
+	# solvers, which the closure of dependencies is held against
+	echo dose-distcheck python3-solv dnf-plugins-core
 	# programs, to be looked at
 	echo gcc libc6-dev file
 	# keys and signatures
@@ -33,7 +35,7 @@ packages() {
 
 # What make bench measures against.
 bench_packages() {
-	echo aptly debmirror dnf-plugins-core rpm2cpio
+	echo aptly debmirror rpm2cpio
 }
 
 say() { echo "setup: $*"; }

@@ -44,6 +44,12 @@ func (r Rich) Satisfied(find func(Dep) []int) bool {
 	return holds(0) // in parentheses; and of an "else" without "if" rpm looks at no more
 }
 
+// Providers returns the packages that meet r, a plain dependency or one of
+// "with", "without", "or" and parentheses alone, in ascending order; none for
+// any other, because no single package meets it. find is as in
+// [Rich.Satisfied].
+func (r Rich) Providers(find func(Dep) []int) []int { return r.set(find) }
+
 // set returns the packages that meet r, which is inside of "with" or "without".
 func (r Rich) set(find func(Dep) []int) []int {
 	if len(r.Args) == 0 {

@@ -30,6 +30,7 @@ func Catalogue() []verify.Check {
 		minorPolicy(),
 		latestPreferred(),
 		formatParity(),
+		dependencyClosure(),
 		dependenciesAsSpecified(),
 		publishedFilesKept(),
 		packageChecksums(),
