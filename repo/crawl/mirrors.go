@@ -15,7 +15,8 @@ import (
 	"sigs.k8s.io/pkgverify/repo/metalink"
 )
 
-// MaxMirrors bounds the mirrors of a list that are tried.
+// MaxMirrors bounds the mirrors of a list that are tried. Going past it is no
+// fault: the list then has no mirror that answers.
 const MaxMirrors = 8
 
 // FindMirror reads the metalink or mirrorlist at an http or https address, and

@@ -90,6 +90,25 @@ func TestFindMirror(t *testing.T) {
 	}
 }
 
+// TestMaxMirrors: the mirrors behind the bound are not tried.
+func TestMaxMirrors(t *testing.T) {
+	t.Parallel()
+	mux := http.NewServeMux()
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	mux.HandleFunc("/last/repodata/repomd.xml", func(http.ResponseWriter, *http.Request) {})
+	for n, want := range map[int]string{crawl.MaxMirrors - 1: server.URL + "/last/", crawl.MaxMirrors: ""} {
+		path := fmt.Sprintf("/list%d", n)
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			_, _ = w.Write([]byte(strings.Repeat(server.URL+"/nothing/\n", n) + server.URL + "/last/\n"))
+		})
+		list, root := crawl.FindMirror(t.Context(), server.URL+path, fetch.Options{}, fetch.Policy{Tries: 1})
+		if root != want || len(list.Passed) != n {
+			t.Errorf("%d bad mirrors: root %q, passed over %d", n, root, len(list.Passed))
+		}
+	}
+}
+
 // TestMetalinkClaims: what the metalink says of repomd.xml is its claim.
 func TestMetalinkClaims(t *testing.T) {
 	t.Parallel()

@@ -8,12 +8,15 @@ import (
 
 const (
 	// MaxText bounds the text of one file that is kept, in bytes. The largest
-	// unit files of distributions have some 5,000.
+	// unit files of distributions have some 5,000. Going past it leaves the text
+	// away.
 	MaxText = 64 << 10
 	// MaxTexts bounds the text that is kept of one package: once for systemd's
 	// units, so that nothing else can crowd them out, and once for the rest.
+	// Going past it leaves the text of the files that come later away.
 	MaxTexts = 256 << 10
-	// MaxTextFiles bounds the files of either kind.
+	// MaxTextFiles bounds the files of either kind. Going past it leaves the text
+	// of the files that come later away.
 	MaxTextFiles = 1024
 )
 

@@ -27,17 +27,19 @@ import (
 // Bounds of a probe.
 const (
 	// MaxFile bounds the file that is asked for, in bytes. Signed roots are read
-	// up to that size by the crawl, too.
+	// up to that size by the crawl, too. Going past it is a malformed answer.
 	MaxFile = 16 << 20
 	// MaxHosts bounds the hosts that are looked up: as many as there can be
-	// redirects.
+	// redirects. Going past it leaves the rest unasked.
 	MaxHosts = fetch.MaxRedirects + 1
-	// MaxAddresses bounds the addresses that are recorded of one host and family.
+	// MaxAddresses bounds the addresses that are recorded of one host and
+	// family. Going past it leaves the rest out of the record.
 	MaxAddresses = 16
-	// MaxNames bounds the names that are recorded of a certificate, and MaxName
-	// the bytes of each name.
+	// MaxNames bounds the names that are recorded of a certificate. Going past it
+	// leaves the rest out of the record.
 	MaxNames = 32
-	MaxName  = 256
+	// MaxName bounds the bytes of each name. Going past it is a name that is cut.
+	MaxName = 256
 )
 
 // Options say how to ask. The zero value is useful.

@@ -20,9 +20,11 @@ import (
 
 const (
 	// MaxSize bounds a file of checksums, in bytes. That of a Kubernetes
-	// release, with every program and archive, has some 60,000.
+	// release, with every program and archive, has some 60,000. Going past it is an error that
+	// ends the reading.
 	MaxSize = 1 << 20
-	// MaxLine bounds a line, in bytes: a digest and a path.
+	// MaxLine bounds a line, in bytes: a digest and a path. Going past it is an error
+	// that ends the reading.
 	MaxLine = 8 << 10
 )
 

@@ -3,7 +3,7 @@ package systemd
 import "strings"
 
 // MaxSettings bounds the assignments that are read of one file; the largest
-// unit files have some hundred.
+// unit files have some hundred. Going past it leaves the rest unread.
 const MaxSettings = 4096
 
 // Setting is one assignment.

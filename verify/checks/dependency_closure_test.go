@@ -31,8 +31,8 @@ func relations(which string, fields ...repo.Field) func(*verify.Facts) {
 
 func field(name, value string) repo.Field { return repo.Field{Name: name, Value: value} }
 
-// without removes packages, named as relations does.
-func without(which string) func(*verify.Facts) {
+// dropping removes packages, named as relations does.
+func dropping(which string) func(*verify.Facts) {
 	return drop(func(p repo.Package) bool { return strings.HasPrefix(p.String()+" ", which+" ") })
 }
 
@@ -61,22 +61,22 @@ func TestDependencyClosure(t *testing.T) {
 			[]string{"fail: kubeadm 1.26.0-1.1 (amd64, s390x) needs cri-tools (<< 1.26.0); the repository has 1.26.0-1.1, 1.26.1-1.1"}},
 		{"deb, only in older versions", repo.Deb, nil, changes{deb("kubeadm", "cri-tools (>= 1.27.0)")},
 			[]string{"fail: kubeadm 1.26.0-1.1, 1.26.1-1.1 (amd64, s390x) needs cri-tools (>= 1.27.0); the repository has 1.26.0-1.1, 1.26.1-1.1"}},
-		{"deb, missing, with consequences", repo.Deb, nil, changes{without("cri-tools"), deb("kubelet", "cri-tools (>= 1.25.0)"), deb("kubeadm", "kubelet")},
+		{"deb, missing, with consequences", repo.Deb, nil, changes{dropping("cri-tools"), deb("kubelet", "cri-tools (>= 1.25.0)"), deb("kubeadm", "kubelet")},
 			[]string{"fail: kubelet 1.26.0-1.1, 1.26.1-1.1 (amd64, s390x) needs cri-tools (>= 1.25.0), and the repository has no cri-tools"}},
-		{"deb, missing for two packages", repo.Deb, nil, changes{without("cri-tools"), deb("kubelet", "cri-tools (>= 1.25.0)"), deb("kubeadm", "cri-tools (>= 1.26.0)")},
+		{"deb, missing for two packages", repo.Deb, nil, changes{dropping("cri-tools"), deb("kubelet", "cri-tools (>= 1.25.0)"), deb("kubeadm", "cri-tools (>= 1.26.0)")},
 			[]string{"fail: kubeadm 1.26.0-1.1, 1.26.1-1.1 (amd64, s390x) and 1 more packages need cri-tools, and the repository has no cri-tools"}},
 		{"deb, missing, though every Debian may have it", repo.Deb, nil, changes{relations("cri-tools", field("Provides", "mount (= 1)")), deb("kubelet", "mount (>= 2)")},
 			[]string{"fail: kubelet 1.26.0-1.1, 1.26.1-1.1 (amd64, s390x) needs mount (>= 2); the repository has cri-tools 1.26.0-1.1, cri-tools 1.26.1-1.1"}},
-		{"deb, for another architecture only", repo.Deb, nil, changes{without("cri-tools 1.26.0-1.1 s390x"), without("cri-tools 1.26.1-1.1 s390x"), deb("kubeadm", "cri-tools")},
+		{"deb, for another architecture only", repo.Deb, nil, changes{dropping("cri-tools 1.26.0-1.1 s390x"), dropping("cri-tools 1.26.1-1.1 s390x"), deb("kubeadm", "cri-tools")},
 			[]string{"fail: kubeadm 1.26.0-1.1, 1.26.1-1.1 (s390x) needs cri-tools; the repository has it for other architectures only: 1.26.0-1.1 (amd64), 1.26.1-1.1 (amd64)"}},
-		{"deb, a version for another architecture", repo.Deb, nil, changes{without("cri-tools 1.26.1-1.1 s390x"), deb("kubeadm", "cri-tools (>= 1.26.1)")},
+		{"deb, a version for another architecture", repo.Deb, nil, changes{dropping("cri-tools 1.26.1-1.1 s390x"), deb("kubeadm", "cri-tools (>= 1.26.1)")},
 			[]string{"fail: kubeadm 1.26.0-1.1, 1.26.1-1.1 (s390x) needs cri-tools (>= 1.26.1); the repository has 1.26.0-1.1, 1.26.1-1.1 (amd64)"}},
 		{"deb, foreign", repo.Deb, nil, changes{deb("kubelet 1.26.1-1.1 amd64", "kubernetes-runtime | other-runtime")},
 			[]string{"fail: kubelet 1.26.1-1.1 (amd64) needs kubernetes-runtime | other-runtime, which neither the repository nor the assumed system provides"}},
 		{"deb, for all architectures, installable on one", repo.Deb, nil, changes{
 			func(r *verify.Facts) {
 				r.Packages = append(r.Packages, pkg(repo.Deb, "kubernetes-meta", "1-1", "all"))
-			}, deb("kubernetes-meta", "cri-tools (= 1.26.1-1.1)"), without("cri-tools 1.26.1-1.1 s390x")}, nil},
+			}, deb("kubernetes-meta", "cri-tools (= 1.26.1-1.1)"), dropping("cri-tools 1.26.1-1.1 s390x")}, nil},
 		{"deb, for all architectures, installable on none", repo.Deb, nil, changes{
 			func(r *verify.Facts) {
 				r.Packages = append(r.Packages, pkg(repo.Deb, "kubernetes-meta", "1-1", "all"))
@@ -92,9 +92,9 @@ func TestDependencyClosure(t *testing.T) {
 		{"deb, replacing is no conflict", repo.Deb, nil, changes{deb("kubeadm", "kubelet"), relations("kubelet", field("Replaces", "kubeadm"))}, nil},
 		{"deb, relations that do not parse", repo.Deb, nil, changes{deb("kubeadm", "kubelet (>= ")},
 			[]string{"skipped: relations of packages do not parse, see apt-packages-wellformed (4 files)"}},
-		{"deb, a list of packages unreachable", repo.Deb, nil, changes{without("cri-tools"), deb("kubeadm", "cri-tools"), unreadList(unreachable)},
+		{"deb, a list of packages unreachable", repo.Deb, nil, changes{dropping("cri-tools"), deb("kubeadm", "cri-tools"), unreadList(unreachable)},
 			[]string{"blocked: not judged: 1 dependencies are unmet, but a list of packages was not read, see apt-index-checksums"}},
-		{"deb, a list of packages missing", repo.Deb, nil, changes{without("cri-tools"), deb("kubeadm", "cri-tools"), unreadList(absent)},
+		{"deb, a list of packages missing", repo.Deb, nil, changes{dropping("cri-tools"), deb("kubeadm", "cri-tools"), unreadList(absent)},
 			[]string{"skipped: not judged: 1 dependencies are unmet, but a list of packages was not read, see apt-index-checksums"}},
 		{"deb, a list missing and nothing lacking", repo.Deb, nil, changes{deb("kubeadm", "cri-tools"), unreadList(absent)}, nil},
 		{"deb, beyond a bound", repo.Deb, nil, changes{func(r *verify.Facts) {
@@ -167,7 +167,7 @@ func TestDependencyClosureEvidence(t *testing.T) {
 	t.Parallel()
 	e, r := expectation(repo.Deb), sound(repo.Deb)
 	for _, change := range []func(*verify.Facts){
-		without("cri-tools"),
+		dropping("cri-tools"),
 		relations("kubelet 1.26.0-1.1", field("Depends", "cri-tools (>= 1.25.0)")),
 		relations("kubelet 1.26.1-1.1", field("Depends", "cri-tools (>= 1.26.0)")),
 		relations("kubeadm", field("Depends", "kubelet")),

@@ -108,12 +108,12 @@ func (n need) met(f repo.Format, q repo.Package) bool {
 type universe struct {
 	format   repo.Format
 	packages []repo.Package
-	named    map[string][]int // by name and by provided names
-	direct   map[int]closure  // what has been asked of a package itself
+	named    map[string][]int   // by name and by provided names
+	direct   map[int]companions // what has been asked of a package itself
 }
 
 func newUniverse(r *verify.Facts) *universe {
-	u := &universe{format: r.Target.Format, packages: r.Packages, named: make(map[string][]int), direct: make(map[int]closure)}
+	u := &universe{format: r.Target.Format, packages: r.Packages, named: make(map[string][]int), direct: make(map[int]companions)}
 	for i, p := range r.Packages {
 		u.named[p.Name] = append(u.named[p.Name], i)
 		var provided []string
@@ -139,8 +139,8 @@ func newUniverse(r *verify.Facts) *universe {
 	return u
 }
 
-// closure is what is installed along with a package.
-type closure struct {
+// companions is what is installed along with a package.
+type companions struct {
 	// members are indexes of packages: the package itself first.
 	members []int
 	// outside are the names that no package of the repository answers to.
@@ -150,8 +150,8 @@ type closure struct {
 // closureOf returns a package with its dependencies, as far as the repository
 // has them. Of several packages that would do, the one of the same upstream
 // version is taken, since they are released together, else the newest.
-func (u *universe) closureOf(roots ...int) closure {
-	var c closure
+func (u *universe) closureOf(roots ...int) companions {
+	var c companions
 	add := func(i int) {
 		if len(c.members) < maxClosure && !slices.Contains(c.members, i) {
 			c.members = append(c.members, i)
@@ -171,11 +171,11 @@ func (u *universe) closureOf(roots ...int) closure {
 }
 
 // directOf returns what a package itself depends on.
-func (u *universe) directOf(i int) closure {
+func (u *universe) directOf(i int) companions {
 	if c, ok := u.direct[i]; ok {
 		return c
 	}
-	var c closure
+	var c companions
 	p := u.packages[i]
 	for _, alternatives := range needsOf(u.format, p) {
 		found, names := false, []string(nil)
