@@ -93,7 +93,7 @@ func mixedFaults() []Fault {
 	return []Fault{
 		combined("older-program-and-no-cri-tools", single["no-cri-tools-deb"], single["older-program-rpm"]),
 		combined("epoch-and-drop-in-and-older-minor", single["epoch-deb"], single["drop-in-environment-rpm"], single["older-minor"]),
-		combined("set-uid-and-unmet-and-one-missing", single["set-uid-rpm"], single["unmet-dependency-rpm"], single["one-missing-deb"]),
+		combined("set-uid-and-unmet-and-one-missing", single["set-uid-deb"], single["unmet-dependency-rpm"], single["one-missing-deb"]),
 		combined("rebuilt-and-changed", single["built-again"], single["changed-rpm"]),
 		combined("unofficial-and-relabelled", single["unofficial-program"], single["relabelled-deb"]),
 	}

@@ -42,8 +42,7 @@ func signedPackageFaults() []Fault {
 		{
 			Name:  "v3-rpm",
 			Title: "the latest kubelet .rpm for x86_64 is signed with OpenPGP version 3 packets; it is indexed as it is",
-			// rpm and rpm-sequoia still accept them, until version 4 is the norm.
-			Warn:  []string{"signature-policy"},
+			Want:  []string{"signature-policy"},
 			apply: resigned(signedIn(manner{version: 3, hash: crypto.SHA256})),
 		},
 		{

@@ -48,8 +48,7 @@ func rpmTrustFaults() []Fault {
 		{
 			Name:  "v3-repomd",
 			Title: "repomd.xml.asc is an OpenPGP version 3 signature by the pinned key",
-			// GnuPG and rpm-sequoia still accept it, until version 4 is the norm.
-			Warn:  []string{"signature-policy"},
+			Want:  []string{"signature-policy"},
 			apply: rpmmd(repomdIn(v3)),
 		},
 		{

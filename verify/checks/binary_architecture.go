@@ -28,7 +28,7 @@ When it fails: look at the build of the package: which binary did it pick up? Bu
 			return each(r, func(p repo.Package) []verify.Finding {
 				a := p.Artifact
 				want, ok := repo.ParseArch(p.Arch)
-				if !a.OK() || a.Inside != nil || !ok {
+				if !intact(p) || !ok {
 					return nil // package-checksums or package-matches-index reports it
 				}
 				var found []verify.Finding

@@ -44,8 +44,8 @@ When it fails: the package was built from another binary: another version, a reb
 		Repository: func(e *verify.Expectation, r *verify.Facts) []verify.Finding {
 			return each(r, func(p repo.Package) []verify.Finding {
 				x := e.Package(p.Name)
-				if x == nil || !p.Artifact.OK() || p.Artifact.Inside != nil {
-					return nil // package-checksums or package-matches-index reports it
+				if x == nil || !intact(p) || !belongs(e, p) {
+					return nil // another check reports it
 				}
 				var found []verify.Finding
 				asked := make(map[string]bool)

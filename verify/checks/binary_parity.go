@@ -75,7 +75,7 @@ func compareFormats(mine, other *repo.Repository) []verify.Finding {
 		if p.Artifact.Problem.Is(repo.Unreachable) || q.Artifact.Problem.Is(repo.Unreachable) {
 			continue // package-checksums of its own target says that nobody could tell
 		}
-		if !p.Artifact.OK() || p.Artifact.Inside != nil || !q.Artifact.OK() || q.Artifact.Inside != nil {
+		if !intact(p) || !intact(q) {
 			continue // package-checksums or package-matches-index reports it
 		}
 		for _, f := range comparePrograms(p, q, other.Target.Format) {

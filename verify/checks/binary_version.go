@@ -31,7 +31,7 @@ When it fails: the package was built from the wrong binary. Take it back, build 
 		Repository: func(e *verify.Expectation, r *verify.Facts) []verify.Finding {
 			return each(r, func(p repo.Package) []verify.Finding {
 				x := e.Package(p.Name)
-				if x == nil || !p.Artifact.OK() || p.Artifact.Inside != nil {
+				if x == nil || !intact(p) {
 					return nil // package-checksums or package-matches-index reports it
 				}
 				return versionsInside(p, x)

@@ -19,7 +19,7 @@ func channelPolicy() verify.Check {
 		Severity: verify.Error,
 		Formats:  repo.Formats(),
 		Needs:    []verify.Need{verify.NeedIndex},
-		Doc: `Asks that stable holds only final releases, dev only alphas, betas and release candidates, nightly only nightlies.
+		Doc: `Asks that stable holds only final releases, dev only alphas, betas and release candidates, nightly only nightlies; and that every package is one that the profile names.
 
 Why: a package manager installs the highest version it sees. A release candidate in stable reaches every cluster that upgrades.
 
@@ -27,11 +27,18 @@ When it fails: take the package out of the channel and publish again; tell users
 		Repository: func(e *verify.Expectation, r *verify.Facts) []verify.Finding {
 			var found []verify.Finding
 			for _, p := range r.Packages {
-				rule := e.ChannelRule.Match
-				if expected := e.Package(p.Name); expected == nil || expected.OwnVersions {
-					rule = e.ChannelRule.Own
+				if e.Package(p.Name) == nil && e.Only == nil {
+					found = append(found, verify.Finding{
+						Subject: verify.SubjectOf(p),
+						Message: "a package is not one of this product",
+						Want:    "packages that the profile names",
+						Got:     p.Name,
+						URL:     e.Target.URL,
+						Hint:    "find out how it came here, and take it out; if it belongs here, add it to the profile",
+					})
+					continue
 				}
-				if rule == nil || rule.MatchString(p.Upstream()) {
+				if inChannel(e, p) {
 					continue
 				}
 				found = append(found, verify.Finding{
@@ -46,4 +53,19 @@ When it fails: take the package out of the channel and publish again; tell users
 			return group(found)
 		},
 	}
+}
+
+// inChannel reports whether the channel is for versions like that of p.
+func inChannel(e *verify.Expectation, p repo.Package) bool {
+	rule := e.ChannelRule.Match
+	if expected := e.Package(p.Name); expected == nil || expected.OwnVersions {
+		rule = e.ChannelRule.Own
+	}
+	return rule == nil || rule.MatchString(p.Upstream())
+}
+
+// belongs reports whether p is of the target's channel and minor.
+func belongs(e *verify.Expectation, p repo.Package) bool {
+	expected := e.Package(p.Name)
+	return inChannel(e, p) && (expected == nil || expected.OwnVersions || minorOf(p.Upstream()) == e.Target.Minor)
 }

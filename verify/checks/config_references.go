@@ -104,7 +104,7 @@ func settingsOf(f repo.PayloadFile) []systemd.Setting {
 // judge returns what is wrong in one package.
 func (c *configuration) judge(i int) []verify.Finding {
 	p := c.universe.packages[i]
-	if !p.Artifact.OK() || p.Artifact.Inside != nil {
+	if !intact(p) {
 		return nil // package-checksums or package-matches-index reports it
 	}
 	var found []verify.Finding

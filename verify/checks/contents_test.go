@@ -202,7 +202,7 @@ func TestContents(t *testing.T) {
 			x := pkg(repo.Deb, "sudo", "1.26.0-1.1", "amd64")
 			x.Artifact.Files = []repo.PayloadFile{setuid}
 			r.Packages = append(r.Packages, x)
-		}, []string{"package-files=warn"}, "a file is set-uid", "/usr/bin/extra urwxr-xr-x :"},
+		}, []string{"channel-policy=fail", "package-files=warn"}, "a file is set-uid", "/usr/bin/extra urwxr-xr-x :"},
 		{"documentation without a changelog", repo.Deb, with(text("/usr/share/doc/kubelet/README", "a")), []string{"package-files=warn"}, "no changelog", ""},
 		{"documentation with a changelog", repo.Deb, with(text("/usr/share/doc/kubelet/README", "a"), text("/usr/share/doc/kubelet/changelog.Debian.gz", "a")), []string{}, "", ""},
 		{"documentation of an rpm", repo.RPM, with(text("/usr/share/doc/kubelet/README", "a")), []string{}, "", ""},
@@ -230,7 +230,7 @@ func TestContents(t *testing.T) {
 					p.Artifact.Files[1].Text += "ExecStartPre=/usr/sbin/conntracker\n"
 				}
 			}
-		}, []string{"config-references=warn"}, "/usr/sbin/conntracker", ""},
+		}, []string{"config-references=warn", "dependency-closure=fail"}, "/usr/sbin/conntracker", ""},
 		{"argument that nothing makes", "", on("kubeadm", dropInPath, func(f *repo.PayloadFile) {
 			f.Text = strings.Replace(f.Text, "kubelet.conf", "kublet.conf", 1)
 		}), []string{"config-references=fail"}, "names the argument /etc/kubernetes/kublet.conf", ""},
@@ -291,7 +291,7 @@ func TestContents(t *testing.T) {
 			x := pkg(r.Target.Format, "other", "1.26.0-1.1", r.Packages[0].Arch)
 			x.Artifact.Files = []repo.PayloadFile{text("/lib/systemd/system/other.service", "[Service]\nEnvironmentFile=-/etc/default/other\nExecStart=/usr/bin/other --x=/etc/y\n")}
 			r.Packages = append(r.Packages, x)
-		}, []string{"config-references=warn"}, "a unit names a program that no package installs", ""},
+		}, []string{"channel-policy=fail", "config-references=warn"}, "a unit names a program that no package installs", ""},
 
 		// binary-version
 		{"another version", "", on("kubelet", "/usr/bin/kubelet", func(f *repo.PayloadFile) { f.Program.LinkStrings = []string{"2023", "v1.25.9", "v1.26.99"} }),

@@ -35,7 +35,7 @@ Why: a file at the wrong place is not found by systemd (kubernetes/release #3219
 When it fails: correct the package's specification (spec file), build and publish it again.`,
 		Repository: func(e *verify.Expectation, r *verify.Facts) []verify.Finding {
 			return each(r, func(p repo.Package) []verify.Finding {
-				if !p.Artifact.OK() || p.Artifact.Inside != nil {
+				if !intact(p) {
 					return nil // package-checksums or package-matches-index reports it
 				}
 				expected := e.Package(p.Name)

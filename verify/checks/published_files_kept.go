@@ -127,12 +127,7 @@ func (k *keeping) look(p verify.Published) {
 		return
 	}
 	if i, taken := k.now.at[p.Path]; taken {
-		k.replaced.add(k.finding(was, verify.Finding{
-			Message: "a path now holds another package than before",
-			Want:    was.String() + " at " + p.Path,
-			Got:     k.now.packages[i].String(),
-			Hint:    "put the old file back, and publish the new one under a name of its own",
-		}))
+		k.replace(was, k.now.packages[i])
 		return
 	}
 	if len(k.unread) > 0 {
@@ -144,6 +139,16 @@ func (k *keeping) look(p verify.Published) {
 		return
 	}
 	k.gone = append(k.gone, s)
+}
+
+// replace notes a path that has come to hold another package.
+func (k *keeping) replace(was, is repo.Package) {
+	k.replaced.add(k.finding(was, verify.Finding{
+		Message: "a path now holds another package than before",
+		Want:    was.String() + " at " + was.Path,
+		Got:     is.String(),
+		Hint:    "put the old file back, and publish the new one under a name of its own",
+	}))
 }
 
 // compare holds a package against those that have its identity now.
@@ -167,6 +172,10 @@ func (k *keeping) compare(was repo.Package, at int) {
 			Evidence: []string{place(is)},
 			Hint:     "put the old file back; publish what was built anew under a new revision",
 		}))
+		return
+	}
+	if i, taken := k.now.at[was.Path]; taken {
+		k.replace(was, k.now.packages[i])
 		return
 	}
 	k.moved.add(k.finding(was, verify.Finding{
