@@ -58,6 +58,20 @@ func TestDockerContract(t *testing.T) {
 	})
 }
 
+func TestOCIContract(t *testing.T) {
+	img, arch := image(t)
+	enginetest.Run(t, enginetest.Harness{
+		New: func(t *testing.T) engine.Engine {
+			o, err := engine.NewOCI(t.TempDir())
+			if err != nil {
+				t.Fatalf("this test needs an OCI runtime (make deps): %v", err)
+			}
+			return o
+		},
+		Image: img.Image, Ref: img.Ref, Platform: arch.Platform(),
+	})
+}
+
 // childEnv makes this test program start a container and wait to be killed.
 const childEnv = "PKGVERIFY_TEST_KILLED_CHILD"
 
@@ -131,9 +145,9 @@ func TestOpen(t *testing.T) {
 		}
 	})
 	t.Run("unknown", func(t *testing.T) {
-		_, _, err := engine.Open(t.Context(), "oci")
+		_, _, err := engine.Open(t.Context(), "lxc")
 		var unknown *engine.UnknownError
-		if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "docker, podman") {
+		if !errors.As(err, &unknown) || !strings.Contains(err.Error(), "docker, podman, oci") {
 			t.Errorf("want an UnknownError that names what there is, got %v", err)
 		}
 	})

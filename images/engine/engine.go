@@ -175,7 +175,7 @@ type UnknownError struct{ Name string }
 
 // Error returns the name and what there is.
 func (e *UnknownError) Error() string {
-	return fmt.Sprintf("container engine %q is not known: there are auto, docker, podman and none", e.Name)
+	return fmt.Sprintf("container engine %q is not known: there are auto, docker, podman, oci and none", e.Name)
 }
 
 // ErrNone says that the user asked for no engine.

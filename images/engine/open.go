@@ -11,19 +11,21 @@ import (
 // The engines that can be asked for by name.
 const (
 	// Auto is the first that answers: what DOCKER_HOST names, Docker's socket,
-	// Podman's.
+	// Podman's, an OCI runtime.
 	Auto = "auto"
 	// DockerName is what DOCKER_HOST names, or Docker's own socket.
 	DockerName = "docker"
 	// PodmanName is Podman by its Docker-compatible socket: the user's, or the
 	// machine's.
 	PodmanName = "podman"
+	// OCIName is an OCI runtime without a daemon: runc or crun.
+	OCIName = "oci"
 	// NoneName is no engine: whatever needs one is blocked.
 	NoneName = "none"
 )
 
 // Names returns the engines that can be asked for.
-func Names() []string { return []string{Auto, DockerName, PodmanName, NoneName} }
+func Names() []string { return []string{Auto, DockerName, PodmanName, OCIName, NoneName} }
 
 // Closer is an engine that holds connections.
 type Closer interface{ Close() error }
@@ -43,6 +45,8 @@ func Open(ctx context.Context, name string) (Engine, Info, error) {
 		return answered(ctx, d)
 	case PodmanName:
 		return openPodman(ctx)
+	case OCIName:
+		return openOCI(ctx)
 	case Auto, "":
 		return openAuto(ctx)
 	}
@@ -69,10 +73,30 @@ func openAuto(ctx context.Context) (Engine, Info, error) {
 	if podman == nil {
 		return e, info, nil
 	}
+	e, info, oci := openOCI(ctx)
+	if oci == nil {
+		return e, info, nil
+	}
 	return nil, Info{}, &UnavailableError{
-		Engine: Auto, Err: fmt.Errorf("neither docker nor podman answers: %w", errors.Join(docker, podman)),
+		Engine: Auto, Err: fmt.Errorf("neither docker nor podman answers, and there is no OCI runtime: %w", errors.Join(docker, podman, oci)),
 		Hint: "'images/setup.sh docker' starts Docker",
 	}
+}
+
+func openOCI(ctx context.Context) (Engine, Info, error) {
+	dir, err := DefaultOCIDir()
+	if err != nil {
+		return nil, Info{}, err
+	}
+	o, err := NewOCI(dir)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	info, err := o.Info(ctx)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	return o, info, nil
 }
 
 func openPodman(ctx context.Context) (Engine, Info, error) {

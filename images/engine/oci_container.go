@@ -1,0 +1,328 @@
+package engine
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// ociContainer is a container of [OCI]. Its folder holds the labels, the bundle
+// (config.json, root) and the layer that it writes to.
+type ociContainer struct {
+	o       *OCI
+	id      string
+	name    string
+	dir     string
+	runtime string
+	// pid is that of the main process, as the machine numbers it.
+	pid int
+}
+
+func (c *ociContainer) root() string { return filepath.Join(c.dir, "root") }
+
+// mount lays the container's own layer over the image. Where the kernel cannot
+// (an overlay whose upper layer would be on an overlay), the image is copied.
+func (c *ociContainer) mount(ctx context.Context, image string) error {
+	upper, work := filepath.Join(c.dir, "upper"), filepath.Join(c.dir, "work")
+	for _, dir := range []string{upper, work, c.root()} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	escape := strings.NewReplacer(`\`, `\\`, ",", `\,`, ":", `\:`).Replace
+	options := fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s", escape(image), escape(upper), escape(work))
+	err := unix.Mount("overlay", c.root(), "overlay", 0, options)
+	if err == nil {
+		return nil
+	}
+	out, copyErr := exec.CommandContext(ctx, "cp", "--archive", "--reflink=auto", image+"/.", c.root()).CombinedOutput()
+	if copyErr != nil {
+		return fmt.Errorf("no overlay (%w), and no copy of the image: %w: %s", err, copyErr, lastLine(string(out)))
+	}
+	return nil
+}
+
+// callError is a runtime's own word on why it did not do something.
+type callError struct {
+	what, text string
+	err        error
+}
+
+func (e *callError) Error() string { return e.what + ": " + e.text }
+func (e *callError) Unwrap() error { return e.err }
+
+// command returns a call of the runtime, which writes its own messages to a
+// file: what a command in the container writes must not be mixed with them.
+func (c *ociContainer) command(ctx context.Context, log string, args ...string) *exec.Cmd {
+	return exec.CommandContext(ctx, c.runtime, append([]string{"--root", c.o.stateDir(), "--log", log, "--log-format", "json"}, args...)...)
+}
+
+// newLog returns the path of a log for one call; remove it after.
+func (c *ociContainer) newLog() (string, error) {
+	f, err := os.CreateTemp(c.dir, "log-")
+	if err != nil {
+		return "", err
+	}
+	return f.Name(), f.Close()
+}
+
+// call runs the runtime and returns what it prints.
+func (c *ociContainer) call(ctx context.Context, args ...string) ([]byte, error) {
+	log, err := c.newLog()
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(log)
+	cmd := c.command(ctx, log, args...)
+	// A container that is created keeps its output open: it gets none of ours.
+	var out bytes.Buffer
+	if args[0] != "create" {
+		cmd.Stdout = &out
+	}
+	if err := cmd.Run(); err != nil {
+		return nil, &callError{what: filepath.Base(c.runtime) + " " + args[0], text: complaint(log, err.Error()), err: err}
+	}
+	return out.Bytes(), nil
+}
+
+// complaint returns the last error in a runtime's log, or otherwise.
+func complaint(log, otherwise string) string {
+	data, err := os.ReadFile(log)
+	if err != nil {
+		return otherwise
+	}
+	last := otherwise
+	for line := range bytes.Lines(data) {
+		var entry struct{ Level, Msg string }
+		if json.Unmarshal(line, &entry) == nil && (entry.Level == "error" || entry.Level == "fatal" || entry.Level == "") && entry.Msg != "" {
+			last = entry.Msg
+		}
+	}
+	return last
+}
+
+// locate learns the main process.
+func (c *ociContainer) locate(ctx context.Context) error {
+	out, err := c.call(ctx, "state", c.id)
+	if err != nil {
+		return err
+	}
+	var state struct {
+		PID    int    `json:"pid"`
+		Status string `json:"status"`
+	}
+	if err := json.Unmarshal(out, &state); err != nil {
+		return fmt.Errorf("%s state: %w", filepath.Base(c.runtime), err)
+	}
+	if state.PID <= 0 || state.Status == "stopped" {
+		return errors.New("its main process ended at once")
+	}
+	c.pid = state.PID
+	return nil
+}
+
+// Exec implements [Container].
+func (c *ociContainer) Exec(ctx context.Context, cmd Command) (Result, error) {
+	if len(cmd.Argv) == 0 {
+		return Result{}, errors.New("exec: no command")
+	}
+	if cmd.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeoutCause(ctx, cmd.Timeout, ErrTimeout)
+		defer cancel()
+	}
+	started := time.Now()
+	exit, err := c.exec(ctx, cmd)
+	res := Result{Exit: exit, Duration: time.Since(started)}
+	if ctx.Err() != nil && err != nil {
+		return res, errors.Join(fmt.Errorf("%s: %w", cmd.Argv[0], context.Cause(ctx)), c.kill(ctx))
+	}
+	if err != nil {
+		return res, fmt.Errorf("oci: run %s in %s: %w", cmd.Argv[0], c.name, err)
+	}
+	return res, nil
+}
+
+// wrapper runs its arguments and writes their exit code to descriptor 3, which
+// they do not get themselves: a runtime that waits for a command waits also for
+// what the command leaves behind with its output open. Words of the shell's own,
+// such as "Segmentation fault", are not the command's output.
+const wrapper = `exec 4>&2 2>/dev/null; (exec "$@" 2>&4 3>&- 4>&-); echo $? >&3`
+
+func (c *ociContainer) exec(ctx context.Context, cmd Command) (int, error) {
+	log, err := c.newLog()
+	if err != nil {
+		return -1, err
+	}
+	defer os.Remove(log)
+	args := []string{"exec", "--preserve-fds", "1", "--user", "0:0", "--cwd", "/"}
+	for _, e := range cmd.Env {
+		args = append(args, "--env", e)
+	}
+	args = append(args, c.id, "/bin/sh", "-c", wrapper, "sh")
+	call := c.command(ctx, log, append(args, cmd.Argv...)...)
+	var lock sync.Mutex
+	call.Stdout = &lockedWriter{mu: &lock, w: orDiscard(cmd.Stdout)}
+	call.Stderr = &lockedWriter{mu: &lock, w: orDiscard(cmd.Stderr)}
+	if cmd.Stdout == cmd.Stderr {
+		call.Stderr = call.Stdout // one pipe keeps the order
+	}
+	// What is in the container ends with it, and with that the call.
+	call.Cancel = func() error { return errors.Join(c.kill(ctx), call.Process.Kill()) }
+	call.WaitDelay = strayTime
+	status, w, err := os.Pipe()
+	if err != nil {
+		return -1, err
+	}
+	defer status.Close()
+	call.ExtraFiles = []*os.File{w}
+	err = call.Start()
+	_ = w.Close() // the container has its own
+	if err != nil {
+		return -1, err
+	}
+	text, readErr := bufio.NewReader(io.LimitReader(status, maxStatus)).ReadString('\n')
+	// The command has ended. A process that it left behind can hold the output
+	// open, and the call with it.
+	stray := time.AfterFunc(strayTime, func() { _ = call.Process.Kill() })
+	err = call.Wait()
+	stray.Stop()
+	if ctx.Err() != nil {
+		return -1, ctx.Err()
+	}
+	if exit, bad := strconv.Atoi(strings.TrimSpace(text)); bad == nil {
+		return exit, nil
+	}
+	if why := complaint(log, ""); why != "" {
+		return startFault(why)
+	}
+	return -1, errors.Join(errors.New("the command ended without an exit code: the container was killed, or its shell crashed"), readErr, err)
+}
+
+// maxStatus bounds the exit code as text.
+const maxStatus = 16
+
+// startFault tells a command that cannot be started, which is the command's
+// fault and has the shell's exit codes (POSIX, "Exit Status for Commands"), from
+// a runtime that failed.
+func startFault(why string) (int, error) {
+	lower := strings.ToLower(why)
+	switch {
+	case strings.Contains(lower, "exec format error"):
+	case strings.Contains(lower, "executable file not found"), strings.Contains(lower, "no such file or directory"):
+		return 127, nil
+	case strings.Contains(lower, "permission denied"):
+		return 126, nil
+	}
+	return -1, errors.New(why)
+}
+
+// lockedWriter keeps two streams from being written at the same time.
+type lockedWriter struct {
+	mu *sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// kill ends everything in the container, also after ctx.
+func (c *ociContainer) kill(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	if _, err := c.call(ctx, "kill", c.id, "KILL"); err != nil && !gone(err) {
+		return fmt.Errorf("oci: kill the container of %s: %w", c.name, err)
+	}
+	return nil
+}
+
+// gone reports whether a runtime complains that there is no such container, or
+// no process in it.
+func gone(err error) bool {
+	text := strings.ToLower(err.Error())
+	for _, s := range []string{"does not exist", "no such file", "no such process", "not running", "already finished"} {
+		if strings.Contains(text, s) {
+			return true
+		}
+	}
+	return false
+}
+
+// Put implements [Container]. Files are written through the container's own
+// view of its mounts; a link cannot lead out of it.
+func (c *ociContainer) Put(_ context.Context, files ...File) error {
+	root, err := os.OpenRoot(fmt.Sprintf("/proc/%d/root", c.pid))
+	if err != nil {
+		return fmt.Errorf("oci: put files into %s: %w", c.name, err)
+	}
+	defer root.Close()
+	for _, f := range files {
+		p := path.Clean(f.Path)
+		if !path.IsAbs(f.Path) || p == "/" {
+			return fmt.Errorf("put %q: want an absolute path of a file", f.Path)
+		}
+		if err := put(root, p[1:], f); err != nil {
+			return fmt.Errorf("oci: put %s into %s: %w", p, c.name, err)
+		}
+	}
+	return nil
+}
+
+func put(root *os.Root, name string, f File) error {
+	for _, dir := range parents(name) {
+		if err := root.Mkdir(dir, 0o755); err == nil {
+			err = root.Chmod(dir, 0o755) // whatever the umask
+			if err != nil {
+				return err
+			}
+		} else if !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	if err := root.WriteFile(name, f.Data, f.Mode.Perm()); err != nil {
+		return err
+	}
+	return root.Chmod(name, f.Mode.Perm())
+}
+
+// Remove implements [Container].
+func (c *ociContainer) Remove(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanupTime)
+	defer cancel()
+	if _, err := os.Lstat(c.dir); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if c.runtime != "" {
+		if _, err := c.call(ctx, "delete", "--force", c.id); err != nil && !gone(err) {
+			return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
+		}
+	}
+	// What is mounted must be gone before the folder is: removing files goes
+	// through a mount.
+	err := unix.Unmount(c.root(), unix.MNT_DETACH)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("oci: unmount the root of %s: %w", c.name, err)
+	}
+	if err := os.RemoveAll(c.dir); err != nil {
+		return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
+	}
+	return nil
+}
