@@ -65,8 +65,9 @@ func aptIndexFaults() []Fault {
 			Name:  "extra-stanza",
 			Title: "Packages and Packages.gz have one more stanza, an evil-kubelet with the kubelet's file, than when Release was signed",
 			Want:  []string{"apt-index-checksums", "install-setup"},
-			// The stanza is read all the same, and names another package's file.
-			May: refused("package-matches-index"),
+			// The stanza is read all the same: it names another package's file, and
+			// a package that is not of this product.
+			May: refused("package-matches-index", "channel-policy"),
 			apply: apt(func(a *aptTree) error {
 				packages, err := a.withStanza(func(stanza string) []string {
 					return []string{strings.Replace(stanza, "Package: kubelet", "Package: evil-kubelet", 1), stanza}
