@@ -14,6 +14,9 @@ type dnf struct{}
 // keeps the packages from being upgraded by accident.
 const disableExcludes = "--disableexcludes=" + Name
 
+// noWeakDeps leaves out what a package only recommends.
+const noWeakDeps = "--setopt=install_weak_deps=False"
+
 // queryFormat separates name, epoch:version-release, architecture and
 // repository by blanks, which none of them can hold.
 const queryFormat = "%{name} %{epoch}:%{version}-%{release} %{arch} %{repoid}"
@@ -71,13 +74,8 @@ func (dnf) List(s Source) Listing {
 
 // InstallLatest implements [Guest].
 func (dnf) InstallLatest(s Source) Installation {
-	install := []string{"dnf", "-y", "install", disableExcludes, "--setopt=install_weak_deps=False"}
-	query := []string{"rpm", "-q", "--qf", `%{NAME} %{EPOCHNUM}:%{VERSION}-%{RELEASE} %{ARCH}\n`}
-	return Installation{
-		Command: Command{Argv: append(install, s.Packages...), Env: locale()},
-		Query:   Command{Argv: append(query, s.Packages...), Env: locale()},
-		Read:    ParseRPMQuery,
-	}
+	install := []string{"dnf", "-y", "install", disableExcludes, noWeakDeps}
+	return rpmInstallation(append(install, s.Packages...), s.Packages)
 }
 
 // ParseRepoquery reads what dnf repoquery prints in queryFormat. An epoch of 0
@@ -110,25 +108,4 @@ func isDNFNotice(l string) bool {
 		}
 	}
 	return false
-}
-
-// ParseRPMQuery reads what rpm -q prints of each package. A package that the
-// database does not have gives a line of its own, which is passed over.
-func ParseRPMQuery(text string) ([]images.Installed, error) {
-	all, err := lines(text)
-	if err != nil {
-		return nil, fmt.Errorf("rpm -q: %w", err)
-	}
-	var got []images.Installed
-	for i, l := range all {
-		if l == "" || strings.HasPrefix(l, "package ") && strings.HasSuffix(l, " is not installed") {
-			continue
-		}
-		f := strings.Fields(l)
-		if len(f) != 3 || !strings.Contains(f[1], ":") {
-			return nil, fmt.Errorf("rpm -q: line %d: want name, version and architecture, got %q", i+1, l)
-		}
-		got = append(got, images.Installed{Package: f[0], Version: strings.TrimPrefix(f[1], "0:"), Arch: f[2], Status: "installed"})
-	}
-	return got, nil
 }
