@@ -11,15 +11,15 @@ import (
 // for leave to go back to it ("dnf install kubeadm-1.26.1-150500.1.1" turns
 // 1.26.2 into 1.26.1), so there is nothing more to say for Order.Downgrade, and
 // no way to forbid it.
-func (dnf) Install(_ Source, o Order) Installation {
-	return rpmInstallation(append([]string{"dnf", "-y", "install", disableExcludes, noWeakDeps}, o.nevrs()...), o.names())
+func (d dnf) Install(_ Source, o Order) Installation {
+	return rpmInstallation(append(d.argv("-y", "install", disableExcludes, noWeakDeps), o.nevrs()...), o.names())
 }
 
 // Solve implements [Installer]: the very command of Install, to which the
 // answer is no. At debug level 10 dnf says line by line what it would do; the
 // table that it shows otherwise breaks its lines by the width of the columns.
-func (dnf) Solve(_ Source, o Order) Question[Solution] {
-	argv := []string{"dnf", "-C", "-d", "10", "--assumeno", "install", disableExcludes, noWeakDeps}
+func (d dnf) Solve(_ Source, o Order) Question[Solution] {
+	argv := d.argv("-C", "-d", "10", "--assumeno", "install", disableExcludes, noWeakDeps)
 	return Question[Solution]{
 		Commands: []Command{{Argv: append(argv, o.nevrs()...), Env: locale()}},
 		Read: func(a []Answer) (Solution, error) {
@@ -130,10 +130,18 @@ func dnfReason(a Answer) string {
 
 // Origins implements [Auditor], by dnf's record of its own transactions. What
 // was installed without dnf has no origin there.
-func (dnf) Origins(_ Source, packages []string) Question[map[string]string] {
-	argv := []string{"dnf", "-q", "-C", "repoquery", "--installed", "--qf", "%{name} %{from_repo}"}
+func (d dnf) Origins(_ Source, packages []string) Question[map[string]string] {
+	argv := d.argv("-q", "-C", "repoquery", "--installed", "--qf", originFormat)
+	return repoqueryOrigins(Command{Argv: append(argv, packages...), Env: locale()})
+}
+
+// originFormat is a package and the repository that it was installed from.
+const originFormat = "%{name} %{from_repo}"
+
+// repoqueryOrigins reads lines in originFormat.
+func repoqueryOrigins(c Command) Question[map[string]string] {
 	return Question[map[string]string]{
-		Commands: []Command{{Argv: append(argv, packages...), Env: locale()}},
+		Commands: []Command{c},
 		Read: func(a []Answer) (map[string]string, error) {
 			if len(a) != 1 || a[0].Exit != 0 {
 				return nil, fmt.Errorf("dnf repoquery --installed: want one answer with exit 0, got %v", exits(a))
@@ -173,25 +181,13 @@ func exits(a []Answer) []int {
 	return codes
 }
 
-// Altered implements [Auditor].
-func (dnf) Altered(packages []string) Question[[]string] { return rpmAuditor{}.Altered(packages) }
-
-// Owners implements [Auditor].
-func (dnf) Owners(packages []string) Question[map[string]string] {
-	return rpmAuditor{}.Owners(packages)
-}
-
 // Remove implements [Remover]. What only these packages needed goes with them,
-// as clean_requirements_on_remove has it by default (dnf.conf(5)). rpm keeps a
-// changed configuration file as NAME.rpmsave.
-func (dnf) Remove(packages []string) Command {
-	return Command{Argv: append([]string{"dnf", "-y", "remove"}, packages...), Env: locale()}
+// as clean_requirements_on_remove has it by default (dnf.conf(5)).
+func (d dnf) Remove(packages []string) Command {
+	return Command{Argv: append(d.argv("-y", "remove"), packages...), Env: locale()}
 }
-
-// Purge implements [Remover]: rpm knows no such thing.
-func (dnf) Purge([]string) (Command, bool) { return Command{}, false }
 
 // Autoremove implements [Remover].
-func (dnf) Autoremove() Command {
-	return Command{Argv: []string{"dnf", "-y", "autoremove"}, Env: locale()}
+func (d dnf) Autoremove() Command {
+	return Command{Argv: d.argv("-y", "autoremove"), Env: locale()}
 }

@@ -84,8 +84,14 @@ func For(m images.Manager) (Guest, error) {
 		return apt{}, nil
 	case images.DNF:
 		return dnf{}, nil
+	case images.Yum:
+		return dnf{command: "yum"}, nil
+	case images.DNF5:
+		return dnf5{}, nil
+	case images.Zypper:
+		return zypper{}, nil
 	}
-	return nil, fmt.Errorf("package manager %q is not known: there are apt and dnf", m)
+	return nil, fmt.Errorf("package manager %q is not known: want one of %v", m, images.Managers())
 }
 
 // locale is the environment in which the managers' output can be read.

@@ -65,10 +65,14 @@ func (p Pin) nevr() string {
 	return p.Package + "-" + p.Version
 }
 
-// rpmAuditor answers from the rpm database alone.
+// rpmAuditor answers from the rpm database alone. Guests of rpm embed it.
 type rpmAuditor struct{}
 
-// Altered asks rpm -V. Dependencies are left out: the question is of files.
+// Purge implements [Remover]: rpm knows no such thing. A configuration file
+// that was changed stays as NAME.rpmsave.
+func (rpmAuditor) Purge([]string) (Command, bool) { return Command{}, false }
+
+// Altered implements [Auditor] by rpm -V. Dependencies are left out: the question is of files.
 // The exit code counts the findings, so it says nothing beyond the lines.
 func (rpmAuditor) Altered(packages []string) Question[[]string] {
 	return Question[[]string]{
@@ -108,7 +112,7 @@ func ParseRPMVerify(text string) ([]string, error) {
 // ownersFormat is a line for each file: package, kind of file, path.
 const ownersFormat = `[%{=NAME}\t%{FILEFLAGS:fflags}\t%{FILENAMES}\n]`
 
-// Owners asks rpm for the files of the packages.
+// Owners implements [Auditor].
 func (rpmAuditor) Owners(packages []string) Question[map[string]string] {
 	return Question[map[string]string]{
 		Commands: []Command{{Argv: append([]string{"rpm", "-q", "--qf", ownersFormat}, packages...), Env: locale()}},

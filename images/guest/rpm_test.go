@@ -70,10 +70,30 @@ func FuzzRPMClients(f *testing.F) {
 	}
 	f.Add(unsolvable, unsolvableErrors)
 	f.Add(noMatch, noMatchErrors)
+	f.Add(dnf5Table, dnf5TableErrors)
+	f.Add("", dnf5Unsolvable)
+	for _, s := range []string{zypperSearchXML, zypperInfoText, zypperSolveXML, zypperNothing, zypperOlder, zypperProblem, zypperNoProvider, zypperHistory} {
+		f.Add(s, "")
+	}
 	f.Fuzz(func(t *testing.T, out, errs string) {
-		for exit := range 2 {
-			s, err := ParseDNFSolve(Answer{exit, out, errs})
-			checkSolution(t, s, err)
+		for _, exit := range []int{0, 1, 4} {
+			a := Answer{exit, out, errs}
+			for _, parse := range []func(Answer) (Solution, error){ParseDNFSolve, ParseDNF5Solve, ParseZypperSolve} {
+				s, err := parse(a)
+				checkSolution(t, s, err)
+			}
+		}
+		if offers, err := ParseZypperSearch(out); err == nil {
+			for _, o := range offers {
+				if !ValidPackage(o.Package) || o.Version == "" || o.Arch == "" || o.Origin == "" {
+					t.Errorf("offer %+v", o)
+				}
+			}
+		}
+		for name, parse := range map[string]func(string) (map[string]string, error){"info": ParseZypperInfo, "history": ParseZypperHistory} {
+			if m, err := parse(out); err == nil && len(m) > strings.Count(out, "\n")+1 {
+				t.Errorf("zypper %s: %d packages from %q", name, len(m), out)
+			}
 		}
 		if owners, err := ParseRPMFiles(out); err == nil {
 			for path, name := range owners {
