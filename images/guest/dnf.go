@@ -14,10 +14,10 @@ import (
 // serves another key together with what that key signed is not. The pinned key
 // is checked by the harness.
 //
-// An older copy of the key in the rpm database (as after its expiry was moved):
-// see [StaleKey].
+// What an older copy of the key in the rpm database does is said at [KeyKeeper]
+// and its implementation.
 type dnf struct {
-	rpmAuditor
+	rpmBase
 	// command is the name by which dnf is called; empty is "dnf".
 	command string
 }

@@ -9,7 +9,7 @@ import (
 
 // dnf5 is the guest of dnf 5 and rpm. It takes keys as dnf 4 does. What it would
 // do goes to standard output, everything else that it says to standard error.
-type dnf5 struct{ rpmAuditor }
+type dnf5 struct{ rpmBase }
 
 // dnf5DisableExcludes lifts the exclude= line; dnf 5 has no --disableexcludes.
 const dnf5DisableExcludes = "--setopt=disable_excludes=" + Name

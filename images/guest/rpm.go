@@ -65,16 +65,49 @@ func (p Pin) nevr() string {
 	return p.Package + "-" + p.Version
 }
 
-// rpmAuditor answers from the rpm database alone. Guests of rpm embed it.
-type rpmAuditor struct{}
+// rpmBase is what all guests of rpm can do with rpm alone. They embed it.
+type rpmBase struct{}
+
+// KeyKeeper is a guest whose package database keeps keys of its own, beside
+// those that the repository serves.
+type KeyKeeper interface {
+	// KeepKey puts a copy of a key into the database, before the set-up, as an
+	// earlier one has left it there.
+	KeepKey(key []byte) Setup
+}
+
+// KeepKey implements [KeyKeeper].
+//
+// It is for the key whose expiry was moved (kubernetes/release #3840): rpm knows
+// a key by its number and its making, which are the same in both copies, so the
+// new one does not replace the old one. Seen with a copy that expired a day ago,
+// while the repository serves the current one:
+//
+//   - dnf 4.14, rpm 4.18 with its own OpenPGP: the old copy stays, its expiry
+//     is not looked at, and the packages are installed.
+//   - dnf 5.4, rpm 6.1 with Sequoia, plugin expired-pgp-keys: dnf removes the
+//     old copy, imports the current one and installs. Without the plugin it
+//     exits 1: "Signature verification failed. OpenPGP check for package ...
+//     has failed: Problem occurred when opening the package."
+//   - zypper 1.14.42, libzypp 17.25, rpm 4.18: it warns that the key "signing
+//     file 'repomd.xml' has expired", goes on with the old copy and installs.
+func (rpmBase) KeepKey(key []byte) Setup {
+	const path = "/etc/pki/rpm-gpg/RPM-GPG-KEY-" + Name
+	return Setup{
+		Files: []File{{
+			Path: path, Data: key, Mode: 0o644, Shell: heredoc(path, string(key)), Note: "an earlier copy of the repository's key",
+		}},
+		Commands: []Command{{Argv: []string{"rpm", "--import", path}, Env: locale()}},
+	}
+}
 
 // Purge implements [Remover]: rpm knows no such thing. A configuration file
 // that was changed stays as NAME.rpmsave.
-func (rpmAuditor) Purge([]string) (Command, bool) { return Command{}, false }
+func (rpmBase) Purge([]string) (Command, bool) { return Command{}, false }
 
 // Altered implements [Auditor] by rpm -V. Dependencies are left out: the question is of files.
 // The exit code counts the findings, so it says nothing beyond the lines.
-func (rpmAuditor) Altered(packages []string) Question[[]string] {
+func (rpmBase) Altered(packages []string) Question[[]string] {
 	return Question[[]string]{
 		Commands: []Command{{Argv: append([]string{"rpm", "-V", "--nodeps"}, packages...), Env: locale()}},
 		Read: func(a []Answer) ([]string, error) {
@@ -113,7 +146,7 @@ func ParseRPMVerify(text string) ([]string, error) {
 const ownersFormat = `[%{=NAME}\t%{FILEFLAGS:fflags}\t%{FILENAMES}\n]`
 
 // Owners implements [Auditor].
-func (rpmAuditor) Owners(packages []string) Question[map[string]string] {
+func (rpmBase) Owners(packages []string) Question[map[string]string] {
 	return Question[map[string]string]{
 		Commands: []Command{{Argv: append([]string{"rpm", "-q", "--qf", ownersFormat}, packages...), Env: locale()}},
 		Read: func(a []Answer) (map[string]string, error) {

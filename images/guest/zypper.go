@@ -17,7 +17,7 @@ import (
 // alone libzypp checks the signature of the metadata, and of packages only
 // their checksums, so that an unsigned package in signed metadata would pass:
 // pkg_gpgcheck=1 has it check both.
-type zypper struct{ rpmAuditor }
+type zypper struct{ rpmBase }
 
 // zypperCall is a call of zypper that asks nothing and does not go back to the
 // repository, which Setup has read.
