@@ -16,16 +16,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"sigs.k8s.io/pkgverify/publish"
-	"sigs.k8s.io/pkgverify/publish/fault"
 	"sigs.k8s.io/pkgverify/publish/mutation"
-	"sigs.k8s.io/pkgverify/publish/sample"
 	"sigs.k8s.io/pkgverify/publish/serve"
 	"sigs.k8s.io/pkgverify/reports"
 	"sigs.k8s.io/pkgverify/verify"
@@ -126,23 +122,23 @@ func incidents() []incident {
 	}
 }
 
-// TestIncidents replays what has gone wrong before, and asks that the check
-// which exists for it says so.
-func TestIncidents(t *testing.T) {
-	t.Parallel()
+// replayIncidents replays what has gone wrong before, and asks that the check
+// which exists for it says so. The score is that of all faults.
+func replayIncidents(t *testing.T, score *mutation.Score) {
+	outcomes := make(map[string]mutation.Outcome)
+	for _, o := range score.Outcomes {
+		outcomes[o.Fault.Name] = o
+	}
 	next := 1
-	var names []string
 	for _, row := range incidents() {
 		if row.first != next || row.last < row.first {
 			t.Errorf("row %d comes after row %d", row.first, next-1)
 		}
 		next = row.last + 1
-		names = append(names, row.faults...)
 	}
 	if next != 41 {
 		t.Errorf("there are rows to %d, want 40", next-1)
 	}
-	outcomes := outcomesOf(t, names)
 	p := publishTree(t, "kep-1731", "")
 	p.channels = "stable"
 	p.versions = strings.Join(slices.DeleteFunc(strings.Split(p.versions, ","), func(v string) bool { return strings.Contains(v, "-") }), ",")
@@ -175,44 +171,6 @@ func TestIncidents(t *testing.T) {
 			}
 		})
 	}
-}
-
-// outcomesOf breaks trees and verifies them.
-func outcomesOf(t *testing.T, names []string) map[string]mutation.Outcome {
-	t.Helper()
-	options := mutation.Options{Jobs: runtime.NumCPU(), Dir: t.TempDir(), Now: time.Now, Log: func(string) {}}
-	var err error
-	if options.Layout, err = publish.ParseLayout("kep-1731"); err != nil {
-		t.Fatal(err)
-	}
-	if options.Cache, err = publish.DefaultCache(); err != nil {
-		t.Fatal(err)
-	}
-	if options.Samples, err = sample.FindSources("."); err != nil {
-		t.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	options.Verify = mutation.Program{Arguments: []string{self}, Environment: []string{asProgram + "=1"}}
-	slices.Sort(names)
-	for _, name := range slices.Compact(names) {
-		f, err := fault.Find(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		options.Faults = append(options.Faults, f)
-	}
-	score, err := mutation.Run(t.Context(), options)
-	if err != nil {
-		t.Fatal(err)
-	}
-	outcomes := make(map[string]mutation.Outcome)
-	for _, o := range score.Outcomes {
-		outcomes[o.Fault.Name] = o
-	}
-	return outcomes
 }
 
 // hasTest checks that a test is there: "folder TestName".
