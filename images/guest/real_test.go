@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -220,12 +221,38 @@ func source(t *testing.T, root string) guest.Source {
 	return guest.Source{URL: srv.URL + rpmRepository, Packages: []string{"kubeadm", "kubelet", "kubectl", "cri-tools", "kubernetes-cni"}}
 }
 
+// scriptPackage builds an rpm with a script that says that it ran.
+func scriptPackage(t *testing.T) []byte {
+	t.Helper()
+	rpmbuild, err := exec.LookPath("rpmbuild")
+	if err != nil {
+		t.Fatalf("rpmbuild is missing: install rpm (make deps): %v", err)
+	}
+	dir := t.TempDir()
+	const spec = "Name: script\nVersion: 1\nRelease: 1\nSummary: test\nLicense: Apache-2.0\nBuildArch: noarch\nAutoReqProv: no\n" +
+		"%description\ntest\n%post\necho the script ran\n%files\n"
+	if err := os.WriteFile(filepath.Join(dir, "script.spec"), []byte(spec), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), rpmbuild, "--quiet", "-bb", "--define", "_topdir "+dir, filepath.Join(dir, "script.spec"))
+	cmd.Env = append(os.Environ(), "HOME="+dir)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("rpmbuild: %v\n%s", err, out)
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "RPMS/noarch/script-1-1.noarch.rpm"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
 func TestRealRPMClients(t *testing.T) {
 	src := source(t, publishDemo(t, t.TempDir(), ""))
 	const v0, v1, v2 = "1.26.0-150500.1.1", "1.26.1-150500.1.1", "1.26.2-150500.1.1"
 	order := func(version string, downgrade bool) guest.Order {
 		return guest.Order{Pins: []guest.Pin{{Package: "kubeadm", Version: version}, {Package: "kubelet", Version: version}, {Package: "kubectl", Version: version}}, Downgrade: downgrade}
 	}
+	script := scriptPackage(t)
 	three := func(version string) []string {
 		return []string{"kubeadm " + version, "kubelet " + version, "kubectl " + version}
 	}
@@ -308,6 +335,14 @@ func TestRealRPMClients(t *testing.T) {
 			}
 			slices.Sort(altered)
 			c.want("altered", []string{"/usr/bin/kubeadm", "/usr/bin/kubelet"}, altered)
+
+			// Packages' scripts run: rpm has plugins that a container refuses.
+			if err := c.box.Put(t.Context(), engine.File{Path: "/root/script.rpm", Data: script, Mode: 0o644}); err != nil {
+				t.Fatal(err)
+			}
+			if a := c.run(guest.Command{Argv: []string{"rpm", "-i", "--nosignature", "/root/script.rpm"}}); a.Exit != 0 || !strings.Contains(a.Output+a.Errors, "the script ran") {
+				t.Errorf("a package's script: %+v", a)
+			}
 
 			// kubectl was asked for by name, cri-tools and kubernetes-cni were not.
 			if a := c.run(c.guest.Remove([]string{"kubeadm", "kubelet"})); a.Exit != 0 {

@@ -21,6 +21,10 @@ trap 'rm -rf "$work"' EXIT INT TERM
 # and libzypp always here.
 mkdir -p "$root/etc/rpm" "$root/var/lib/rpm"
 echo '%_dbpath /var/lib/rpm' > "$root/etc/rpm/macros.dbpath"
+# rpm 6 gives each script namespaces of its own by a plugin, which a container
+# without further rights refuses: no script would ever run. The container
+# images of distributions do without the plugin, too.
+echo '%__transaction_unshare %{nil}' > "$root/etc/rpm/macros.plugins"
 
 # deb_version prints the upstream version of a Debian package in the root, as
 # an rpm may have it; it fails where the package is not there.
