@@ -36,8 +36,8 @@ type Job struct {
 }
 
 // wants reports whether one of the scenarios is to be tried.
-func (j Job) wants(any ...images.Scenario) bool {
-	return j.Scenarios == nil || slices.ContainsFunc(any, func(s images.Scenario) bool { return slices.Contains(j.Scenarios, s) })
+func (j Job) wants(some ...images.Scenario) bool {
+	return j.Scenarios == nil || slices.ContainsFunc(some, func(s images.Scenario) bool { return slices.Contains(j.Scenarios, s) })
 }
 
 // Binary is one installed program and how it is asked for its version.
