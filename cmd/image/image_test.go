@@ -229,7 +229,7 @@ func TestVerifiesInAContainer(t *testing.T) {
 		t.Fatalf("docker load (make deps starts an engine): %v\n%s", err, out)
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command(docker, "image", "rm", "--force", m.tag).CombinedOutput(); err != nil {
+		if out, err := exec.CommandContext(context.WithoutCancel(t.Context()), docker, "image", "rm", "--force", m.tag).CombinedOutput(); err != nil {
 			t.Errorf("docker image rm: %v\n%s", err, out)
 		}
 	})

@@ -86,9 +86,7 @@ func blocks(page, language string) []string {
 		}
 	}
 	if language == "" {
-		for _, m := range regexp.MustCompile(`(?m)^(?: {4}.*\n)+`).FindAllString(page, -1) {
-			out = append(out, m)
-		}
+		out = append(out, regexp.MustCompile(`(?m)^(?: {4}.*\n)+`).FindAllString(page, -1)...)
 	}
 	return out
 }
