@@ -28,7 +28,7 @@ endif
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ready ## Publish, serve on loopback, verify, install in containers, report
@@ -71,13 +71,37 @@ images: ready ## Make the container images that the tests and the demo use
 .PHONY: test
 test: images vet ## Run all tests, with real tools and containers
 	$(GO) test -timeout 25m ./...
+	cd cmd/verify/deploy/configtest && $(GO) test -timeout 15m ./...
 
 .PHONY: vet
 vet: ## gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these files' >&2; exit 1; }
 	$(GO) vet ./...
-	@for module in publish/sample/*/; do echo "$(GO) vet $$module"; (cd "$$module" && $(GO) vet ./...) || exit 1; done
+	@for module in publish/sample/*/ cmd/verify/deploy/configtest/; do echo "$(GO) vet $$module"; (cd "$$module" && $(GO) vet ./...) || exit 1; done
 	$(GO) run $(LINT) run ./...
+
+.PHONY: docs
+docs: build ## Write the pages that are made from the program again
+	bin/verify checks --markdown > cmd/verify/docs/checks.md
+	bin/verify docs users > cmd/verify/docs/users.md
+
+.PHONY: man
+man: build ## Write the manual pages into build/man/man1
+	bin/verify man build/man/man1
+	bin/publish man build/man/man1
+
+# make image: ARCHES=amd64,arm64,... and IMAGE=registry/name:tag for image-push.
+# It needs no container engine. docker load -i build/image.tar takes it over.
+ARCHES ?= amd64,arm64
+IMAGE  ?=
+.PHONY: image
+image: ## Make the container image of verify, as an OCI layout and a tar file
+	$(GO) run ./cmd/image --arch $(ARCHES) --out build/image $(if $(filter $(HOSTARCH),$(subst $(comma), ,$(ARCHES))),--archive build/image.tar)
+
+.PHONY: image-push
+image-push: ## Make the container image and push it to $(IMAGE)
+	@test -n "$(IMAGE)" || { echo 'say where to: make image-push IMAGE=registry.example.org/releng/pkgverify:v1' >&2; exit 2; }
+	$(GO) run ./cmd/image --arch $(ARCHES) --out build/image --push $(IMAGE)
 
 .PHONY: race
 race: images ## Run the tests with the race detector
