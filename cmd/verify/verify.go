@@ -266,6 +266,7 @@ func writeReports(dir string, rep *reports.Report) ([]string, error) {
 		{"report.json", rep.WriteJSON},
 		{"junit_verify.xml", whole(rep.JUnit)},
 		{"metadata.json", whole(rep.Metadata)},
+		{"metrics.prom", whole(func() ([]byte, error) { return rep.Metrics(), nil })},
 	} {
 		if err := reports.WriteFile(dir, file.name, file.write); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", file.name, err))
