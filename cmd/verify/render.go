@@ -95,6 +95,9 @@ func readReport(name string) (*reports.Report, error) {
 // textOptions suits the text to where it goes.
 func textOptions(w io.Writer, files ...string) reports.TextOptions {
 	o := reports.TextOptions{Files: files, Color: isTerminal(w) && os.Getenv("NO_COLOR") == ""}
+	if n := terminalWidth(w); n > 0 {
+		o.Width = n
+	}
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
 		o.Width = n
 	}
