@@ -21,23 +21,6 @@ var catalogueYAML []byte
 // MaxCatalogue bounds a catalogue file, in bytes.
 const MaxCatalogue = 1 << 20
 
-// Manager is a package manager.
-type Manager string
-
-// The package managers that guests are driven through.
-const (
-	APT Manager = "apt"
-	DNF Manager = "dnf"
-)
-
-// Format returns the package format that m installs.
-func (m Manager) Format() repo.Format {
-	if m == APT {
-		return repo.Deb
-	}
-	return repo.RPM
-}
-
 // Distribution is an image in which packages are installed. The fields are
 // those of catalogue.yaml, which documents them.
 type Distribution struct {
@@ -124,8 +107,8 @@ func (d Distribution) faults() []string {
 	if d.Title == "" {
 		f = append(f, "title is missing")
 	}
-	if d.Manager != APT && d.Manager != DNF {
-		f = append(f, fmt.Sprintf("manager: want apt or dnf, got %q", d.Manager))
+	if !slices.Contains(Managers(), d.Manager) {
+		f = append(f, fmt.Sprintf("manager: want one of %v, got %q", Managers(), d.Manager))
 	}
 	if len(d.Architectures) == 0 {
 		f = append(f, "architectures: none is listed")

@@ -37,7 +37,7 @@ func TestParseCatalogueFaults(t *testing.T) {
 		{"none listed", "distributions: []\n", "lists none"},
 		{"unknown field", strings.Replace(good, "title", "tittle", 1), "tittle"},
 		{"bad name", strings.Replace(good, "name: a", "name: a/b", 1), "name"},
-		{"manager", strings.Replace(good, "apt", "pacman", 1), "want apt or dnf"},
+		{"manager", strings.Replace(good, "apt", "pacman", 1), "want one of [apt dnf"},
 		{"architecture", strings.Replace(good, "amd64", "vax", 1), "vax"},
 		{"twice", good + strings.TrimPrefix(good, "distributions:\n"), "used twice"},
 		{"no way to get it", strings.Replace(good, "reference: r, ", "", 1), "no way"},

@@ -43,6 +43,9 @@ type Expectation struct {
 	Marker *Marker
 	// Release is what apt's Release must say of itself.
 	Release ReleaseExpectation
+	// Canonical is the repository's address by the profile, which may not be
+	// the one that is looked at.
+	Canonical string
 	// Origins are the other addresses at which the same repository is served.
 	Origins []string
 	// Assumed are what the systems that users install on provide beside the

@@ -15,7 +15,8 @@ import (
 
 // TestMutation breaks a tree in each way of the catalogue and verifies it
 // without containers: each fault is found by the checks that are meant for it,
-// no other check has anything to say, and the clean trees give no finding.
+// no other check has anything to say, and the clean trees give no finding. The
+// known incidents are replayed by them, and by what they cannot do.
 func TestMutation(t *testing.T) {
 	t.Parallel()
 	layout, err := publish.ParseLayout("kep-1731")
@@ -64,6 +65,7 @@ func TestMutation(t *testing.T) {
 			}
 		})
 	}
+	t.Run("incidents", func(t *testing.T) { replayIncidents(t, score) })
 	var table bytes.Buffer
 	if err := score.Write(&table); err != nil {
 		t.Fatal(err)

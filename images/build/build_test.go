@@ -55,10 +55,10 @@ func TestPlanCoversCatalogue(t *testing.T) {
 
 func TestArgv(t *testing.T) {
 	t.Parallel()
-	p := plan{suite: "bookworm", arch: repo.PPC64LE, recipe: recipe{variant: "apt", include: []string{"a", "b"}, hook: "rpm-dnf.sh"}}
+	p := plan{suite: "bookworm", arch: repo.PPC64LE, recipe: recipe{variant: "apt", include: []string{"a", "b"}, hook: "rpm-client.sh dnf", aptOptions: []string{"A::B \"c\""}}}
 	foreign := strings.Join(p.argv("/h", "", true, "mirror"), "\n")
 	for _, want := range []string{"--architectures=ppc64el", "--include=a,b", "--extract-hook=/h/native-in.sh",
-		`--customize-hook=/h/rpm-dnf.sh "$1" ppc64le bookworm`, "\nbookworm\n-\nmirror"} {
+		`--customize-hook=/h/rpm-client.sh dnf "$1" ppc64le bookworm`, "--aptopt=A::B \"c\"\n", "\nbookworm\n-\nmirror"} {
 		if !strings.Contains(foreign, want) {
 			t.Errorf("want %q in:\n%s", want, foreign)
 		}

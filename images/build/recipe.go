@@ -23,9 +23,11 @@ type recipe struct {
 	// variant is mmdebstrap's: which packages there are to begin with.
 	variant string
 	include []string
-	// hook is the recipe's own last hook, "" for none; it gets the root, rpm's
-	// name of the architecture, and the suite.
+	// hook is the recipe's own last hook with its first arguments, "" for none;
+	// it gets the root, rpm's name of the architecture, and the suite besides.
 	hook string
+	// aptOptions are those that the suite needs.
+	aptOptions []string
 }
 
 // findRecipe returns the recipe of that name, as the catalogue calls it.
@@ -37,13 +39,27 @@ func findRecipe(name string) (recipe, error) {
 			"ca-certificates", "conntrack", "ebtables", "ethtool", "iproute2", "iptables", "mount", "socat", "util-linux",
 		}}, nil
 	case "rpm-dnf":
-		// gpg and its agent check the signature of repomd.xml, through gpgme.
-		return recipe{variant: "essential", hook: "rpm-dnf.sh", include: []string{
-			"ca-certificates", "conntrack", "dnf", "ebtables", "ethtool", "gpg", "gpg-agent", "iproute2", "iptables", "mount", "rpm", "socat",
-			"util-linux",
-		}}, nil
+		return rpmClient("dnf"), nil
+	case "rpm-dnf5":
+		r := rpmClient("dnf5")
+		// Debian has dnf5 first in the release after trixie, whose lists are valid
+		// for a week while it is in the making; many mirrors are further behind.
+		// Their signature is still needed.
+		r.aptOptions = []string{`Acquire::Check-Valid-Until "false"`}
+		return r, nil
+	case "rpm-zypper":
+		return rpmClient("zypper"), nil
 	}
-	return recipe{}, fmt.Errorf("recipe %q is not known: there are debian and rpm-dnf", name)
+	return recipe{}, fmt.Errorf("recipe %q is not known: there are debian, rpm-dnf, rpm-dnf5 and rpm-zypper", name)
+}
+
+// rpmClient is the recipe of a root with rpm and one of its package managers.
+func rpmClient(manager string) recipe {
+	// gpg and its agent check the signature of repomd.xml, for dnf 4 and zypper.
+	return recipe{variant: "essential", hook: "rpm-client.sh " + manager, include: []string{
+		"ca-certificates", "conntrack", manager, "ebtables", "ethtool", "gpg", "gpg-agent", "iproute2", "iptables", "mount", "rpm", "socat",
+		"util-linux",
+	}}
 }
 
 // sourceDate is the time that files made by the build have (SOURCE_DATE_EPOCH),
@@ -83,6 +99,9 @@ func (p plan) argv(hooks, merged string, foreign bool, sources string) []string 
 		// would not be found.
 		`--aptopt=DPkg::Path "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"`,
 		"--dpkgopt=force-unsafe-io",
+	}
+	for _, o := range p.recipe.aptOptions {
+		a = append(a, "--aptopt="+o)
 	}
 	for _, dir := range []string{"doc", "man", "info", "locale", "lintian"} {
 		a = append(a, "--dpkgopt=path-exclude=/usr/share/"+dir+"/*")

@@ -8,6 +8,7 @@
 package guest
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -84,8 +85,18 @@ func For(m images.Manager) (Guest, error) {
 		return apt{}, nil
 	case images.DNF:
 		return dnf{}, nil
+	case images.Yum:
+		return dnf{command: "yum"}, nil
+	case images.DNF5:
+		return dnf5{}, nil
+	case images.Zypper:
+		return zypper{}, nil
+	case images.MicroDNF:
+		// It has no record of where a package came from, no autoremove, and
+		// cannot lift exclude=, so half of the questions have no answer.
+		return nil, errors.New("microdnf is not driven, for it does not answer what is asked: take an image of the distribution that has dnf")
 	}
-	return nil, fmt.Errorf("package manager %q is not known: there are apt and dnf", m)
+	return nil, fmt.Errorf("package manager %q is not known: there are apt, dnf, dnf5, yum and zypper", m)
 }
 
 // locale is the environment in which the managers' output can be read.

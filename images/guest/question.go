@@ -2,10 +2,12 @@ package guest
 
 import "sigs.k8s.io/pkgverify/images"
 
-// Answer is what one command gave: its exit code and its standard output.
+// Answer is what one command gave: its exit code, its standard output, and its
+// standard error, where managers say why they refuse.
 type Answer struct {
 	Exit   int
 	Output string
+	Errors string
 }
 
 // Question is what is asked of a package manager, and how it is read. Read gets

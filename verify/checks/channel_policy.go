@@ -25,14 +25,12 @@ Why: a package manager installs the highest version it sees. A release candidate
 
 When it fails: take the package out of the channel and publish again; tell users if it was there for long.`,
 		Repository: func(e *verify.Expectation, r *verify.Facts) []verify.Finding {
-			var found []verify.Finding
+			var c causes
 			for _, p := range r.Packages {
 				if e.Package(p.Name) == nil && e.Only == nil {
-					found = append(found, verify.Finding{
+					c.add(verify.Finding{
 						Subject: verify.SubjectOf(p),
-						Message: "a package is not one of this product",
-						Want:    "packages that the profile names",
-						Got:     p.Name,
+						Message: "a package is not one of this product: the profile does not name it",
 						URL:     e.Target.URL,
 						Hint:    "find out how it came here, and take it out; if it belongs here, add it to the profile",
 					})
@@ -41,7 +39,7 @@ When it fails: take the package out of the channel and publish again; tell users
 				if inChannel(e, p) {
 					continue
 				}
-				found = append(found, verify.Finding{
+				c.add(verify.Finding{
 					Subject: verify.SubjectOf(p),
 					Message: fmt.Sprintf("%s does not belong into the channel %s", p.Upstream(), e.Target.Channel),
 					Want:    e.ChannelRule.Title,
@@ -50,7 +48,7 @@ When it fails: take the package out of the channel and publish again; tell users
 					Hint:    "take it out of this channel and publish again",
 				})
 			}
-			return group(found)
+			return c.findings()
 		},
 	}
 }

@@ -21,9 +21,12 @@ func rpmRepomdPresent() verify.Check {
 Why: every client of an rpm-md repository begins with it.
 
 When it fails: the repository was not published, was published in part, or the address is wrong. Publish the project again and wait for the mirrors.`,
-		Repository: func(_ *verify.Expectation, r *verify.Facts) []verify.Finding {
+		Repository: func(e *verify.Expectation, r *verify.Facts) []verify.Finding {
 			file := r.RPM.RepomdFile
 			f := verify.Finding{Subject: verify.Subject{File: file.Path}, URL: file.URL}
+			if file.Problem.Is(repo.Absent) {
+				return []verify.Finding{noRepository(e, []repo.File{file})}
+			}
 			if !file.OK() {
 				return []verify.Finding{fileProblem(f, file.Problem)}
 			}

@@ -19,6 +19,7 @@ func (b *planner) expectation(c Channel, minor string, f repo.Format, asked []re
 		KeyFiles:    p.Key.Paths[f],
 		KeyWarning:  time.Duration(p.Key.WarnDays) * 24 * time.Hour,
 		ChannelRule: verify.VersionRule{Title: c.Title, Match: c.versions, Own: c.own},
+		Canonical:   p.below(p.Base, c, minor, f),
 		Origins:     b.origins(c, minor, f),
 		Assumed:     p.assumed[f],
 		Created:     p.Created,
