@@ -37,6 +37,9 @@ type TextOptions struct {
 	Color bool
 	// Files are the written files, to be named at the end.
 	Files []string
+	// Quiet writes the verdict and nothing else. Verbose adds what every check
+	// came to, those that passed too, without a bound.
+	Quiet, Verbose bool
 }
 
 // Text writes r for reading: the verdict on the first line, then what failed,
@@ -58,13 +61,24 @@ func (r *Report) Text(w io.Writer, opts TextOptions) error {
 		}
 	}
 	t.verdict()
+	if opts.Quiet {
+		return t.write(w)
+	}
 	t.section("FAILED", red, verify.Fail)
 	t.blocked()
 	t.section("WARNINGS", yellow, verify.Warn)
 	t.known()
 	t.targets()
 	t.cells()
+	if opts.Verbose {
+		t.every()
+	}
 	t.files(opts.Files)
+	return t.write(w)
+}
+
+// write writes the page.
+func (t *textReport) write(w io.Writer) error {
 	if _, err := io.WriteString(w, t.b.String()); err != nil {
 		return fmt.Errorf("write the summary: %w", err)
 	}

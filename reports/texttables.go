@@ -105,6 +105,15 @@ func (t *textReport) cells() {
 	t.rows("CONTAINERS", []string{"repository", "distribution", "arch", "emulated", "result"}, rows)
 }
 
+// every writes what each check came to, in the order in which they were asked.
+func (t *textReport) every() {
+	t.blank()
+	t.line(t.paint(bold, "CHECKS"))
+	for _, o := range t.outcomes {
+		t.line("  " + pad(visible(string(o.status)), len(verify.NotApplicable)) + "  " + o.name() + "  " + seconds(o.duration) + " s")
+	}
+}
+
 // rows writes a table of at most maxRows rows under a title.
 func (t *textReport) rows(title string, head []string, rows [][]cellText) {
 	t.blank()

@@ -116,3 +116,28 @@ func work(p *verify.Plan) []suites.CellWork {
 	}
 	return all
 }
+
+// TestSpecNames: a name is a spec's own, is the same when other versions are
+// expected, and none of its labels holds what Ginkgo's filter reserves.
+func TestSpecNames(t *testing.T) {
+	t.Parallel()
+	p := plan(t)
+	seen := map[string]bool{}
+	for _, s := range p.Specs() {
+		if seen[s.Name()] {
+			t.Errorf("%q is the name of two specs", s.Name())
+		}
+		seen[s.Name()] = true
+		if strings.Contains(s.Name(), "1.26.0") || strings.Contains(s.Name(), time.Now().Format("2006")) {
+			t.Errorf("%q names a version or a date", s.Name())
+		}
+		for _, l := range s.Labels() {
+			if strings.ContainsAny(l, "&|!,()/{}") {
+				t.Errorf("%s: the label %q cannot be asked for", s.Name(), l)
+			}
+			if got, err := suites.Selected(p, l); err != nil || len(got) == 0 {
+				t.Errorf("the label %q selects %d specs, %v", l, len(got), err)
+			}
+		}
+	}
+}

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 )
 
 // Exit codes, as the help text says.
@@ -50,7 +53,7 @@ func run(ctx context.Context, s streams, args []string) int {
 	err := root.ExecuteContext(ctx)
 	var v verdict
 	switch {
-	case err == nil:
+	case err == nil, closedPipe(err):
 		return exitPass
 	case errors.As(err, &v):
 		return int(v)
@@ -65,12 +68,28 @@ func run(ctx context.Context, s streams, args []string) int {
 
 // isTerminal reports whether w is a terminal that can redraw a line.
 func isTerminal(w io.Writer) bool {
+	return os.Getenv("TERM") != "dumb" && terminalWidth(w) >= 0
+}
+
+// terminalWidth returns the columns of a terminal, 0 when it does not say, and
+// -1 for what is none, such as a file, a pipe or the null device.
+func terminalWidth(w io.Writer) int {
 	f, ok := w.(*os.File)
-	if !ok || os.Getenv("TERM") == "dumb" {
-		return false
+	if !ok {
+		return -1
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	size, err := unix.IoctlGetWinsize(int(f.Fd()), unix.TIOCGWINSZ)
+	if err != nil {
+		return -1
+	}
+	return int(size.Col)
+}
+
+// closedPipe reports whether err says that the reader of standard output has
+// gone, as head does when it has enough: that is no fault.
+func closedPipe(err error) bool {
+	var p *fs.PathError
+	return errors.Is(err, syscall.EPIPE) && errors.As(err, &p) && p.Path == os.Stdout.Name()
 }
 
 // noArguments refuses arguments, naming the likely mistake.

@@ -17,6 +17,9 @@ func main() {
 	// net/http logs what a hostile server sends unasked; what matters of it is an
 	// error of the fetch.
 	log.SetOutput(io.Discard)
+	// A closed pipe is an error of the write then, and not the end of the program
+	// with its containers left behind. Programs that it starts are not concerned.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, streams{in: os.Stdin, out: os.Stdout, err: os.Stderr}, os.Args[1:])
 	stop()

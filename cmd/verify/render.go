@@ -6,49 +6,98 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"sigs.k8s.io/pkgverify/reports"
 )
 
+// renderFlags are the flags of verify render.
+type renderFlags struct {
+	junit, text, metrics, json bool
+	against                    string
+}
+
 func newRender(s streams) *cobra.Command {
-	var junit, text bool
+	var flags renderFlags
 	cmd := &cobra.Command{
 		Use:   "render report.json",
-		Short: "Render a saved report again",
+		Short: "Render a saved report again, or say what changed since an earlier one",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if junit && text {
-				return errors.New("--junit and --text contradict each other")
-			}
-			f, err := os.Open(args[0])
-			if err != nil {
-				return err
-			}
-			defer func() { _ = f.Close() }() // opened for reading
-			rep, err := reports.Read(f)
-			if err != nil {
-				return fmt.Errorf("%s: %w", args[0], err)
-			}
-			if junit {
-				data, err := rep.JUnit()
-				if err == nil {
-					_, err = s.out.Write(data)
-				}
-				return err
-			}
-			return rep.Text(s.out, textOptions(s.out))
+			return flags.run(s, args[0])
 		},
 	}
-	cmd.Flags().BoolVar(&junit, "junit", false, "as JUnit XML")
-	cmd.Flags().BoolVar(&text, "text", false, "as text (default)")
+	f := cmd.Flags()
+	f.BoolVar(&flags.junit, "junit", false, "as JUnit XML")
+	f.BoolVar(&flags.text, "text", false, "as text (default)")
+	f.BoolVar(&flags.metrics, "metrics", false, "as metrics in Prometheus' text format")
+	f.StringVar(&flags.against, "against", "", "an earlier report.json: what is new since, mended, still there")
+	f.BoolVar(&flags.json, "json", false, "with --against: as JSON")
+	cmd.MarkFlagsMutuallyExclusive("junit", "text", "metrics", "json")
+	cmd.MarkFlagsMutuallyExclusive("junit", "metrics", "against")
 	return cmd
+}
+
+func (r *renderFlags) run(s streams, name string) error {
+	if r.json && r.against == "" {
+		return errors.New("--json goes with --against: the report itself is JSON already")
+	}
+	rep, err := readReport(name)
+	if err != nil {
+		return err
+	}
+	switch {
+	case r.against != "":
+		return r.compare(s, name, rep)
+	case r.metrics:
+		_, err = s.out.Write(rep.Metrics())
+		return err
+	case r.junit:
+		return whole(rep.JUnit)(s.out)
+	}
+	return rep.Text(s.out, textOptions(s.out))
+}
+
+// compare writes what changed since the report of --against.
+func (r *renderFlags) compare(s streams, name string, later *reports.Report) error {
+	earlier, err := readReport(r.against)
+	switch {
+	case err != nil:
+		return fmt.Errorf("--against: %w", err)
+	case earlier.Plan.Profile != later.Plan.Profile:
+		return fmt.Errorf("--against %s is of the profile %q, %s of %q: name a report of the same profile", r.against, earlier.Plan.Profile, name, later.Plan.Profile)
+	case earlier.Finished.After(later.Finished):
+		return fmt.Errorf("--against %s is later (%s) than %s (%s): change them over", r.against, earlier.Finished.Format(time.RFC3339), name, later.Finished.Format(time.RFC3339))
+	}
+	c := reports.Compare(earlier, later)
+	if r.json {
+		return whole(c.JSON)(s.out)
+	}
+	return c.Text(s.out, textOptions(s.out))
+}
+
+// readReport reads a report from a file.
+func readReport(name string) (*reports.Report, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }() // opened for reading
+	rep, err := reports.Read(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return rep, nil
 }
 
 // textOptions suits the text to where it goes.
 func textOptions(w io.Writer, files ...string) reports.TextOptions {
 	o := reports.TextOptions{Files: files, Color: isTerminal(w) && os.Getenv("NO_COLOR") == ""}
+	if n := terminalWidth(w); n > 0 {
+		o.Width = n
+	}
 	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil {
 		o.Width = n
 	}

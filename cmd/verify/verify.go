@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,6 +40,8 @@ type runFlags struct {
 	cache           string
 	artifacts       string
 	json            bool
+	quiet           bool
+	verbose         bool
 	wait            time.Duration
 	baseline        string
 	knownIssues     string
@@ -85,6 +88,9 @@ func newVerify(s streams) *cobra.Command {
 	f.DurationVar(&flags.wait, "wait", 0, "poll until the newest expected version is published in every target, then verify; after this long verify all the same")
 	f.StringVar(&flags.baseline, "baseline", "", "an earlier report.json: files that vanished or changed under one name fail")
 	f.StringVar(&flags.knownIssues, "known-issues", "", "YAML file of findings that are known: reported as such, not failed")
+	f.BoolVarP(&flags.quiet, "quiet", "q", false, "no progress, and of the summary only the verdict")
+	f.BoolVarP(&flags.verbose, "verbose", "v", false, "every check in the summary, those that passed too")
+	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	f.BoolVar(&flags.json, "json", false, "report v1 on standard output instead of the summary")
 	cmd.AddCommand(newList(s), newChecks(s), newRender(s), newImages(s), newDocs(s), newMan())
 	completePlan(cmd, &flags.plan)
@@ -124,11 +130,13 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 	if err := errors.Join(problems...); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "cells"), 0o755); err != nil {
-		return fmt.Errorf("--artifacts: %w", err)
+	artifacts, err := openFolder(dir)
+	if err != nil {
+		return err
 	}
+	defer artifacts.close()
 
-	progress := reports.NewProgress(s.err, isTerminal(s.err), time.Now)
+	progress := r.progress(s)
 	shown := newPhases(progress)
 	web, policy := fetch.Options{UserAgent: "pkgverify/" + tool().Version}, fetch.DefaultPolicy()
 	laboratory, err := r.laboratory(distros, references, dir, func(line string) { progress.Start("containers").Done(line) })
@@ -167,8 +175,10 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 	report := r.report(plan, outcome, start)
 	report.Interrupted = outcome.Interrupted && ctx.Err() != nil
 	files, writeErr := writeReports(dir, report)
-	if err := r.show(s, report, files); err != nil {
-		return err
+	if err := r.show(s, report, files); err != nil && !errors.Is(err, syscall.EPIPE) {
+		// The exit code says it all the same. A reader that closed its pipe has
+		// what it wants.
+		_, _ = fmt.Fprintf(s.err, "verify: %s: the summary could not be written: %v\n", report.Summary.Verdict, err)
 	}
 	if writeErr != nil {
 		// The verdict was shown; that it was not kept is said beside it.
@@ -269,6 +279,7 @@ func writeReports(dir string, rep *reports.Report) ([]string, error) {
 		{"report.json", rep.WriteJSON},
 		{"junit_verify.xml", whole(rep.JUnit)},
 		{"metadata.json", whole(rep.Metadata)},
+		{"metrics.prom", whole(func() ([]byte, error) { return rep.Metrics(), nil })},
 	} {
 		if err := reports.WriteFile(dir, file.name, file.write); err != nil {
 			problems = append(problems, fmt.Errorf("%s: %w", file.name, err))
@@ -290,12 +301,27 @@ func whole(render func() ([]byte, error)) func(io.Writer) error {
 	}
 }
 
+// progress returns where the work tells how far it is.
+func (r *runFlags) progress(s streams) *reports.Progress {
+	w := s.err
+	if r.quiet {
+		w = io.Discard
+	}
+	progress := reports.NewProgress(w, isTerminal(w), time.Now)
+	if columns := terminalWidth(w); columns > 0 {
+		progress.SetWidth(columns)
+	}
+	return progress
+}
+
 // show writes the verdict to standard output.
 func (r *runFlags) show(s streams, rep *reports.Report, files []string) error {
 	if r.json {
 		return rep.WriteJSON(s.out)
 	}
-	return rep.Text(s.out, textOptions(s.out, files...))
+	o := textOptions(s.out, files...)
+	o.Quiet, o.Verbose = r.quiet, r.verbose
+	return rep.Text(s.out, o)
 }
 
 // exitOf returns the error that carries the exit code.
