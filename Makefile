@@ -15,7 +15,7 @@ HOSTARCH := $(shell $(GO) env GOARCH)
 FOREIGN  := $(if $(filter arm64,$(HOSTARCH)),amd64,arm64)
 OUT      := build/demo
 # Emulated, the first steps are enough for a demonstration.
-DEMO_FILTER := !suite:install || (channel:stable && (arch:$(HOSTARCH) || check: /^install-(setup|list|latest|versions|origin)$$/))
+DEMO_FILTER := !suite:install || (channel:stable && (arch:$(HOSTARCH) || check: containsAny {install-setup, install-list, install-latest, install-versions}))
 
 comma := ,
 ifeq ($(REAL),)
