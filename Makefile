@@ -14,6 +14,8 @@ HOSTARCH := $(shell $(GO) env GOARCH)
 # One architecture beside this machine's own is installed on, emulated.
 FOREIGN  := $(if $(filter arm64,$(HOSTARCH)),amd64,arm64)
 OUT      := build/demo
+# Emulated, the first steps are enough for a demonstration.
+DEMO_FILTER := !suite:install || (channel:stable && (arch:$(HOSTARCH) || check: /^install-(setup|list|latest|versions|origin)$$/))
 
 comma := ,
 ifeq ($(REAL),)
@@ -28,7 +30,7 @@ endif
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ready ## Publish, serve on loopback, verify, install in containers, report
@@ -38,7 +40,7 @@ demo: ready ## Publish, serve on loopback, verify, install in containers, report
 	wait $$images
 	bin/publish serve $(OUT)/root -- bin/verify --profile kep-1731 --base-url {url} --key $(OUT)/key.asc \
 		--channel $(DEMO_CHANNELS) --minor 1.26 --versions "$$(cat $(OUT)/versions.txt)" $(DEMO_PLAN) \
-		--official-binaries none --label-filter '!suite:install || channel:stable' --artifacts $(ARTIFACTS)
+		--official-binaries none --label-filter '$(DEMO_FILTER)' --artifacts $(ARTIFACTS)
 
 .PHONY: faults
 faults: build ## List the faults that make demo FAULT=name can make
@@ -73,17 +75,41 @@ test: images vet ## Run all tests, with real tools and containers
 	$(GO) test -timeout 25m ./...
 	$(MAKE) --no-print-directory readers
 
-# A module of its own: 120 MB of downloads that nothing else needs.
+# Modules of their own: 120 MB of downloads that nothing else needs.
 .PHONY: readers
-readers: ## Hold the reports against TestGrid's updater and Prow's Spyglass
-	cd reports/readers && $(GO) test ./...
+readers: ## Hold reports and configurations against TestGrid's and Prow's own readers
+	cd reports/readers && $(GO) test -timeout 15m ./...
+	cd cmd/verify/deploy/configtest && $(GO) test -timeout 15m ./...
 
 .PHONY: vet
 vet: ## gofmt, go vet and golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run gofmt -w on these files' >&2; exit 1; }
 	$(GO) vet ./...
-	@for module in publish/sample/*/ reports/readers/; do echo "$(GO) vet $$module"; (cd "$$module" && $(GO) vet ./...) || exit 1; done
+	@for module in publish/sample/*/ reports/readers/ cmd/verify/deploy/configtest/; do echo "$(GO) vet $$module"; (cd "$$module" && $(GO) vet ./...) || exit 1; done
 	$(GO) run $(LINT) run ./...
+
+.PHONY: docs
+docs: build ## Write the pages that are made from the program again
+	bin/verify checks --markdown > cmd/verify/docs/checks.md
+	bin/verify docs users > cmd/verify/docs/users.md
+
+.PHONY: man
+man: build ## Write the manual pages into build/man/man1
+	bin/verify man build/man/man1
+	bin/publish man build/man/man1
+
+# make image: ARCHES=amd64,arm64,... and IMAGE=registry/name:tag for image-push.
+# It needs no container engine. docker load -i build/image.tar takes it over.
+ARCHES ?= amd64,arm64
+IMAGE  ?=
+.PHONY: image
+image: ## Make the container image of verify, as an OCI layout and a tar file
+	$(GO) run ./cmd/image --arch $(ARCHES) --out build/image $(if $(filter $(HOSTARCH),$(subst $(comma), ,$(ARCHES))),--archive build/image.tar)
+
+.PHONY: image-push
+image-push: ## Make the container image and push it to $(IMAGE)
+	@test -n "$(IMAGE)" || { echo 'say where to: make image-push IMAGE=registry.example.org/releng/pkgverify:v1' >&2; exit 2; }
+	$(GO) run ./cmd/image --arch $(ARCHES) --out build/image --push $(IMAGE)
 
 .PHONY: race
 race: images ## Run the tests with the race detector

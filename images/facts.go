@@ -29,12 +29,24 @@ type Scenario string
 // The scenarios, in the order in which a cell runs them.
 const (
 	// Prepare is the laboratory's own doing: starting and probing the guest.
-	Prepare  Scenario = "prepare"
-	Setup    Scenario = "install-setup"
-	List     Scenario = "install-list"
-	Latest   Scenario = "install-latest"
-	Versions Scenario = "install-versions"
+	Prepare   Scenario = "prepare"
+	Setup     Scenario = "install-setup"
+	List      Scenario = "install-list"
+	Solve     Scenario = "install-solve"
+	Latest    Scenario = "install-latest"
+	Versions  Scenario = "install-versions"
+	Origin    Scenario = "install-origin"
+	Remove    Scenario = "install-remove"
+	Pinned    Scenario = "install-pinned"
+	Upgrade   Scenario = "install-upgrade"
+	Downgrade Scenario = "install-downgrade"
+	Tampering Scenario = "install-rejects-tampering"
 )
+
+// Scenarios returns what can be tried in a cell, in the order in which it runs.
+func Scenarios() []Scenario {
+	return []Scenario{Setup, List, Solve, Latest, Versions, Origin, Remove, Pinned, Upgrade, Downgrade, Tampering}
+}
 
 // Fault is a kind of failure that is, or may be, the laboratory's own. An
 // empty Fault means that the command ran to its end and its exit code is the
@@ -96,6 +108,8 @@ type Outcome struct {
 	// Ran is false when an earlier scenario left nothing to try.
 	Ran bool `json:"ran"`
 	OK  bool `json:"ok"`
+	// Absent says why there is nothing to try here, though nothing is wrong.
+	Absent string `json:"absent,omitempty"`
 	// Fault and Detail are those of the step that ended the scenario.
 	Fault  Fault  `json:"fault,omitempty"`
 	Detail string `json:"detail,omitempty"`
@@ -156,14 +170,113 @@ type InstallFacts struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Installed are the wanted packages that the database has afterwards.
 	Installed []Installed `json:"installed,omitempty"`
+	// Brought are the packages that came along with them.
+	Brought []Installed `json:"brought,omitempty"`
+}
+
+// Pin is a package in one version as its manager writes it.
+type Pin struct {
+	Package string `json:"package"`
+	Version string `json:"version"`
+}
+
+// Solution is what the package manager says to the installation of some
+// packages in some versions, which it was asked to simulate.
+type Solution struct {
+	Pins []Pin `json:"pins"`
+	OK   bool  `json:"ok"`
+	// Reason is the manager's own word where it refuses.
+	Reason string `json:"reason,omitempty"`
+}
+
+// SolveFacts is what the package manager's solver says of every version.
+type SolveFacts struct {
+	Outcome
+	Solutions []Solution `json:"solutions,omitempty"`
+}
+
+// OriginFacts is where the installed packages came from.
+type OriginFacts struct {
+	Outcome
+	// Want is what the package manager calls the repository under test: its URL
+	// for apt, the ID of the set-up for the others.
+	Want string `json:"want,omitempty"`
+	// Origins are by package; one whose origin the manager does not know is
+	// absent.
+	Origins map[string]string `json:"origins,omitempty"`
+}
+
+// AuditFacts is what the package manager and systemd say of the installed files.
+type AuditFacts struct {
+	Outcome
+	// Altered are files that are not as their package brought them, in the words
+	// of dpkg --verify or rpm -V.
+	Altered []string `json:"altered,omitempty"`
+	// Unowned are the programs that no package owns, by the package database.
+	Unowned []string `json:"unowned,omitempty"`
+	// Units are systemd-analyze's complaints of the packages' units; UnitsAsked
+	// is false where the image has no systemd-analyze.
+	Units      []string `json:"units,omitempty"`
+	UnitsAsked bool     `json:"units_asked,omitempty"`
+}
+
+// ChangeFacts is how the installed versions were changed to others.
+type ChangeFacts struct {
+	Outcome
+	// Want are the versions that were ordered.
+	Want []Pin `json:"want,omitempty"`
+	// Installed are the wanted packages that the database has afterwards.
+	Installed []Installed `json:"installed,omitempty"`
+	Warnings  []string    `json:"warnings,omitempty"`
+	// Runs are the installed programs, run in those versions.
+	Runs []Run `json:"runs,omitempty"`
+}
+
+// RemoveFacts is what removing the packages left.
+type RemoveFacts struct {
+	Outcome
+	// Dropped are packages that were asked for by name and that autoremove took
+	// away all the same.
+	Dropped []string `json:"dropped,omitempty"`
+	// Kept are packages that the database still has after the removal.
+	Kept []string `json:"kept,omitempty"`
+	// Left are paths that were not there before the installation and are there
+	// after removal and purge, at most MaxLeft.
+	Left []string `json:"left,omitempty"`
+	// Compared is false where the image has no means to list its files.
+	Compared bool `json:"compared"`
+}
+
+// MaxLeft bounds RemoveFacts.Left.
+const MaxLeft = 200
+
+// Trial is one tampering of which the package manager was to refuse the result.
+type Trial struct {
+	// Name is stable, such as "flipped-package"; What says what was done.
+	Name string `json:"name"`
+	What string `json:"what"`
+	// Control is true for what must be accepted.
+	Control  bool `json:"control,omitempty"`
+	Accepted bool `json:"accepted"`
+	// Word is what the package manager said last.
+	Word   string `json:"word,omitempty"`
+	Fault  Fault  `json:"fault,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// TamperFacts is what the package manager made of tampered copies.
+type TamperFacts struct {
+	Outcome
+	Trials []Trial `json:"trials,omitempty"`
 }
 
 // Run is one installed program that was run.
 type Run struct {
 	Argv []string `json:"argv"`
 	Exit int      `json:"exit"`
-	// Stdout is bounded; standard error is in the step's output.
+	// Stdout and Stderr are bounded.
 	Stdout string `json:"stdout"`
+	Stderr string `json:"stderr,omitempty"`
 	Fault  Fault  `json:"fault,omitempty"`
 	Detail string `json:"detail,omitempty"`
 }
@@ -195,8 +308,16 @@ type CellFacts struct {
 	BlockedFault Fault         `json:"blocked_fault,omitempty"`
 	Duration     time.Duration `json:"duration"`
 
-	Setup    SetupFacts   `json:"setup"`
-	List     ListFacts    `json:"list"`
-	Latest   InstallFacts `json:"latest"`
-	Versions VersionFacts `json:"versions"`
+	Setup     SetupFacts   `json:"setup"`
+	List      ListFacts    `json:"list"`
+	Solve     SolveFacts   `json:"solve"`
+	Latest    InstallFacts `json:"latest"`
+	Audit     AuditFacts   `json:"audit"`
+	Versions  VersionFacts `json:"versions"`
+	Origin    OriginFacts  `json:"origin"`
+	Remove    RemoveFacts  `json:"remove"`
+	Pinned    ChangeFacts  `json:"pinned"`
+	Upgrade   ChangeFacts  `json:"upgrade"`
+	Downgrade ChangeFacts  `json:"downgrade"`
+	Tampering TamperFacts  `json:"tampering"`
 }

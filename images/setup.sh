@@ -29,6 +29,8 @@ packages() {
 	echo dose-distcheck python3-solv dnf-plugins-core
 	# programs, to be looked at
 	echo gcc libc6-dev file
+	# manual pages and units, to be checked
+	echo mandoc systemd
 	# keys and signatures
 	echo gnupg gpg gpgconf gpgv sqv
 }

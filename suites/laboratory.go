@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/pkgverify/images/lab"
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/fetch"
+	"sigs.k8s.io/pkgverify/repo/systemd"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -51,7 +52,7 @@ type pending struct {
 var _ Cells = (*pending)(nil)
 
 // Start begins the work of the cells and returns at once.
-func (l *Laboratory) Start(ctx context.Context, cells []*verify.CellExpectation) Cells {
+func (l *Laboratory) Start(ctx context.Context, cells []CellWork) Cells {
 	p := &pending{ready: make(chan struct{}), cells: make(map[string]images.Cell), blocked: make(map[string]*repo.Problem)}
 	for _, c := range cells {
 		p.cells[c.Cell.ID] = c.Cell
@@ -100,7 +101,7 @@ func (p *pending) Await(ctx context.Context, id string) (images.CellFacts, error
 }
 
 // pool opens the engine, reaps what a killed run left, and starts the cells.
-func (l *Laboratory) pool(ctx context.Context, p *pending, cells []*verify.CellExpectation) (*lab.Pool, error) {
+func (l *Laboratory) pool(ctx context.Context, p *pending, cells []CellWork) (*lab.Pool, error) {
 	eng, _, err := engine.Open(ctx, l.Engine)
 	if err != nil {
 		return nil, err
@@ -142,19 +143,32 @@ func (l *Laboratory) pool(ctx context.Context, p *pending, cells []*verify.CellE
 }
 
 // job says what is to be done in a cell.
-func (l *Laboratory) job(c *verify.CellExpectation, at place) (lab.Job, error) {
+func (l *Laboratory) job(c CellWork, at place) (lab.Job, error) {
 	d, ok := images.Find(l.Catalogue, c.Cell.Distro)
 	if !ok {
 		return lab.Job{}, fmt.Errorf("distribution %s is not in the catalogue", c.Cell.Distro)
 	}
-	job := lab.Job{Cell: c.Cell, Distro: d, RepoURL: at.url, Key: at.key}
+	job := lab.Job{Cell: c.Cell, Distro: d, RepoURL: at.url, Key: at.key, Scenarios: []images.Scenario{}}
+	for _, s := range images.Scenarios() {
+		if slices.Contains(c.Checks, string(s)) {
+			job.Scenarios = append(job.Scenarios, s)
+		}
+	}
 	for _, x := range c.Packages {
 		if len(x.Arches) > 0 && !slices.Contains(x.Arches, c.Cell.Arch) {
 			continue
 		}
 		job.Packages = append(job.Packages, x.Name)
+		if !x.OwnVersions {
+			job.Released = append(job.Released, x.Name)
+		}
 		for _, b := range x.Binaries {
-			job.Binaries = append(job.Binaries, lab.Binary{Argv: append([]string{b.Path}, b.Args...)})
+			job.Binaries = append(job.Binaries, lab.Binary{Package: x.Name, Argv: append([]string{b.Path}, b.Args...)})
+		}
+		for _, f := range x.Files {
+			if at, ok := systemd.PlaceOf(f.Path); ok && at.Unit != "" && !at.DropIn {
+				job.Units = append(job.Units, at.Unit)
+			}
 		}
 	}
 	return job, nil

@@ -29,11 +29,17 @@ func (r *run) start(ctx context.Context) error {
 		return err
 	}
 	r.gatherer = g
-	var cells []*verify.CellExpectation
+	var cells []CellWork
 	for _, s := range r.specs {
-		if s.Cell != nil && !slices.Contains(cells, s.Cell) {
-			cells = append(cells, s.Cell)
+		if s.Cell == nil {
+			continue
 		}
+		i := slices.IndexFunc(cells, func(w CellWork) bool { return w.CellExpectation == s.Cell })
+		if i < 0 {
+			i = len(cells)
+			cells = append(cells, CellWork{CellExpectation: s.Cell})
+		}
+		cells[i].Checks = append(cells[i].Checks, s.Check.ID)
 	}
 	if len(cells) > 0 {
 		r.cells = r.opts.StartCells(ctx, cells)

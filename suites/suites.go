@@ -63,12 +63,19 @@ type Options struct {
 	// Timeout bounds the whole run; 0 is one day.
 	Timeout time.Duration
 	// StartCells begins the container work of the selected cells.
-	StartCells func(context.Context, []*verify.CellExpectation) Cells
+	StartCells func(context.Context, []CellWork) Cells
 	Progress   Progress
 	// Known are the known issues, nil for none.
 	Known *known.List
 	// Wait waits for the publication first; its time does not count for Timeout.
 	Wait Wait
+}
+
+// CellWork is a cell and what is asked of it.
+type CellWork struct {
+	*verify.CellExpectation
+	// Checks are the IDs of the selected checks.
+	Checks []string
 }
 
 // Outcome is what a run learnt.

@@ -79,7 +79,7 @@ func TestLaboratoryWithoutAnEngine(t *testing.T) {
 	t.Parallel()
 	p := plan(t)
 	lab := &suites.Laboratory{Engine: "none"}
-	cells := lab.Start(t.Context(), p.Cells)
+	cells := lab.Start(t.Context(), work(p))
 	for _, c := range p.Cells {
 		facts, err := cells.Await(t.Context(), c.Cell.ID)
 		if err != nil || facts.Blocked == nil || facts.Cell.ID != c.Cell.ID {
@@ -96,7 +96,7 @@ func TestAwaitEndsWithTheContext(t *testing.T) {
 	t.Parallel()
 	lab := &suites.Laboratory{Engine: "none"}
 	p := plan(t)
-	cells := lab.Start(t.Context(), p.Cells)
+	cells := lab.Start(t.Context(), work(p))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	facts, err := cells.Await(ctx, p.Cells[0].Cell.ID)
@@ -106,6 +106,15 @@ func TestAwaitEndsWithTheContext(t *testing.T) {
 	if err := lab.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// work asks everything of every cell.
+func work(p *verify.Plan) []suites.CellWork {
+	var all []suites.CellWork
+	for _, c := range p.Cells {
+		all = append(all, suites.CellWork{CellExpectation: c, Checks: []string{"install-latest"}})
+	}
+	return all
 }
 
 // TestSpecNames: a name is a spec's own, is the same when other versions are

@@ -126,6 +126,9 @@ type Result struct {
 // without any.
 func (r *Result) Decide() {
 	r.Status = Pass
+	if len(r.Findings) > 0 {
+		r.Status = r.Findings[0].Status // what is not applicable has not passed
+	}
 	for _, f := range r.Findings {
 		r.Status = r.Status.Worse(f.Status)
 	}

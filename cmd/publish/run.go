@@ -49,7 +49,7 @@ func Run(ctx context.Context, io streams, arguments []string) int {
 	root.SetOut(io.out)
 	root.SetErr(io.err)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(newKeygen(), newAdd(), newDemo(), newServe(), newFaults(), newMutation())
+	root.AddCommand(newKeygen(), newAdd(), newDemo(), newServe(), newFaults(), newMutation(), newMan())
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	var exit exitError

@@ -144,3 +144,22 @@ func TestSampleProgramsAnswerAsTheRealOnes(t *testing.T) {
 		}
 	}
 }
+
+// TestManualPages: one for each command.
+func TestManualPages(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "man1")
+	var stdout, stderr bytes.Buffer
+	if code := Run(t.Context(), streams{nil, &stdout, &stderr}, []string{"man", dir}); code != exitOK {
+		t.Fatalf("exit %d: %s", code, stderr.String())
+	}
+	for _, page := range []string{"publish.1", "publish-demo.1", "publish-serve.1", "publish-mutation.1"} {
+		data, err := os.ReadFile(filepath.Join(dir, page))
+		if err != nil || !bytes.Contains(data, []byte(".SH SYNOPSIS")) {
+			t.Errorf("%s: %v\n%s", page, err, data)
+		}
+	}
+	if code := Run(t.Context(), streams{nil, &stdout, &stderr}, []string{"man"}); code != exitUsage {
+		t.Errorf("without a folder: want exit %d, got %d", exitUsage, code)
+	}
+}

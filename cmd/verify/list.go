@@ -60,6 +60,7 @@ func newList(s streams) *cobra.Command {
 		},
 	}
 	flags.add(cmd.Flags())
+	completePlan(cmd, &flags)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
 	return cmd
 }

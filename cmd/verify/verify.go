@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/build"
+	"sigs.k8s.io/pkgverify/images/engine"
 	"sigs.k8s.io/pkgverify/images/lab"
 	"sigs.k8s.io/pkgverify/images/pull"
 	"sigs.k8s.io/pkgverify/repo/crawl"
@@ -75,7 +77,7 @@ func newVerify(s streams) *cobra.Command {
 	}
 	flags.plan.add(cmd.Flags())
 	f := cmd.Flags()
-	f.StringVar(&flags.engine, "engine", "auto", "what runs the containers: auto, docker, podman, none")
+	f.StringVar(&flags.engine, "engine", "auto", "what runs the containers: "+strings.Join(engine.Names(), ", "))
 	f.StringArrayVar(&flags.images, "image", nil, "DISTRO=REF: use this image: a registry reference, oci:DIR, tar:FILE")
 	f.IntVar(&flags.parallel, "parallel", 8, "package files of one repository read at once")
 	f.IntVar(&flags.installParallel, "install-parallel", min(2, runtime.NumCPU()), "containers at once")
@@ -90,8 +92,9 @@ func newVerify(s streams) *cobra.Command {
 	f.BoolVarP(&flags.verbose, "verbose", "v", false, "every check in the summary, those that passed too")
 	cmd.MarkFlagsMutuallyExclusive("quiet", "verbose")
 	f.BoolVar(&flags.json, "json", false, "report v1 on standard output instead of the summary")
-	cmd.AddCommand(newList(s), newChecks(s), newRender(s), newImages(s))
-	cmd.CompletionOptions.HiddenDefaultCmd = false
+	cmd.AddCommand(newList(s), newChecks(s), newRender(s), newImages(s), newDocs(s), newMan())
+	completePlan(cmd, &flags.plan)
+	completeFlag(cmd, "engine", engine.Names())
 	return cmd
 }
 

@@ -62,10 +62,9 @@ func (apt) List(s Source) Listing {
 
 // InstallLatest implements [Guest].
 func (apt) InstallLatest(s Source) Installation {
-	install := []string{"apt-get", "install", "-y", "--no-install-recommends", "-o", "Dpkg::Use-Pty=0"}
 	query := []string{"dpkg-query", "-W", "-f", `${Package}\t${Version}\t${Architecture}\t${Status}\n`}
 	return Installation{
-		Command: Command{Argv: append(install, s.Packages...), Env: aptEnv()},
+		Command: Command{Argv: append(aptInstall(), s.Packages...), Env: aptEnv()},
 		Query:   Command{Argv: append(query, s.Packages...), Env: aptEnv()},
 		Read:    ParseDpkgQuery,
 	}

@@ -32,6 +32,15 @@ type Source struct {
 	Packages []string
 }
 
+// CalledBy returns what a package manager calls the repository: apt shows its
+// URL, the others the ID that the set-up gave it.
+func (s Source) CalledBy(m images.Manager) string {
+	if m == images.APT {
+		return strings.TrimSuffix(s.URL, "/")
+	}
+	return Name
+}
+
 // File is a file that a set-up writes.
 type File struct {
 	Path string
@@ -73,6 +82,14 @@ type Installation struct {
 
 // Guest knows one package manager.
 type Guest interface {
+	Beginner
+	Installer
+	Auditor
+	Remover
+}
+
+// Beginner makes a repository known and takes the first steps with it.
+type Beginner interface {
 	Setup(Source) (Setup, error)
 	List(Source) Listing
 	InstallLatest(Source) Installation

@@ -29,14 +29,6 @@ import (
 // The tests in this file tell real package managers, in a real engine, what the
 // guests say, on the demonstration's repository.
 
-// whole is all that a guest can do.
-type whole interface {
-	guest.Guest
-	guest.Installer
-	guest.Auditor
-	guest.Remover
-}
-
 // rpmClients are the images whose guests are tried here.
 func rpmClients() []string { return []string{"rpm-dnf4", "rpm-dnf5", "rpm-zypper"} }
 
@@ -44,7 +36,7 @@ func rpmClients() []string { return []string{"rpm-dnf4", "rpm-dnf5", "rpm-zypper
 type cell struct {
 	t     *testing.T
 	box   engine.Container
-	guest whole
+	guest guest.Guest
 	src   guest.Source
 	log   bytes.Buffer
 }
@@ -89,11 +81,7 @@ func newCell(t *testing.T, distro string, src guest.Source) *cell {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, ok := g.(whole)
-	if !ok {
-		t.Fatalf("the guest of %s cannot do all that is asked for", d.Manager)
-	}
-	c := &cell{t: t, box: box, guest: w, src: src}
+	c := &cell{t: t, box: box, guest: g, src: src}
 	t.Cleanup(func() {
 		if err := box.Remove(t.Context()); err != nil {
 			t.Errorf("remove the container: %v", err)

@@ -120,10 +120,23 @@ func (c *cellRun) prepare(ctx context.Context) bool {
 		return false
 	}
 	c.facts.Image, c.facts.ImageDigest = img.Ref, id
+	return c.start(ctx)
+}
+
+// start starts a container, in the place of the one before if there was one,
+// and looks whether it is what was asked for.
+func (c *cellRun) start(ctx context.Context) bool {
+	if c.box != nil {
+		if err := c.box.Remove(ctx); err != nil {
+			c.log.note("the container could not be removed: " + err.Error())
+		}
+		c.box = nil
+	}
 	startCtx, cancel := context.WithTimeoutCause(ctx, c.p.opts.Timeouts.Start, engine.ErrTimeout)
 	defer cancel()
+	var err error
 	c.box, err = c.p.eng.Start(startCtx, engine.Spec{
-		Image: id, Platform: c.facts.Platform, Run: c.p.opts.Run, Name: c.job.Cell.ID, Network: network,
+		Image: c.facts.ImageDigest, Platform: c.facts.Platform, Run: c.p.opts.Run, Name: c.job.Cell.ID, Network: NetworkFor(c.job.RepoURL),
 	})
 	if err != nil {
 		c.box = nil
@@ -166,7 +179,7 @@ func (c *cellRun) probe(ctx context.Context) bool {
 	arch := c.job.Cell.Arch
 	dbArch := []string{"dpkg", "--print-architecture"}
 	wantDB := []string{arch.In(repo.Deb)}
-	if c.job.Distro.Manager == images.DNF {
+	if c.job.Distro.Manager.Format() == repo.RPM {
 		dbArch = []string{"rpm", "--eval", "%{_arch}"}
 		wantDB = rpmArches(arch)
 	}
@@ -208,12 +221,19 @@ func rpmArches(arch repo.Arch) []string {
 
 // exec runs one command and records it. When the engine fails, or the command
 // has to be killed, the container is given up: dead is set.
-func (c *cellRun) exec(ctx context.Context, s images.Scenario, cmd guest.Command, answerLimit int) (images.Step, capped) {
-	answer := capped{limit: answerLimit}
+func (c *cellRun) exec(ctx context.Context, s images.Scenario, cmd guest.Command, answerLimit int) (images.Step, heard) {
+	step, answer := c.unrecorded(ctx, s, cmd, answerLimit)
+	c.record(step)
+	return step, answer
+}
+
+// unrecorded is exec for a command whose output does not belong into the report.
+func (c *cellRun) unrecorded(ctx context.Context, s images.Scenario, cmd guest.Command, answerLimit int) (images.Step, heard) {
+	answer := heard{capped{limit: answerLimit}, capped{limit: answerLimit}}
 	var all headTail
 	limit := c.p.opts.Timeouts.of(s, c.facts.Emulated)
 	res, err := c.box.Exec(ctx, engine.Command{
-		Argv: cmd.Argv, Env: cmd.Env, Stdout: io.MultiWriter(&all, &answer), Stderr: &all, Timeout: limit,
+		Argv: cmd.Argv, Env: cmd.Env, Stdout: io.MultiWriter(&all, &answer), Stderr: io.MultiWriter(&all, &answer.errs), Timeout: limit,
 	})
 	step := images.Step{Scenario: s, Argv: envArgv(cmd), Exit: res.Exit, Duration: res.Duration}
 	step.Output, step.Truncated = all.result()
@@ -227,7 +247,6 @@ func (c *cellRun) exec(ctx context.Context, s images.Scenario, cmd guest.Command
 	} else {
 		step.Fault, step.Detail = guest.Fault(step.Exit, step.Output, c.facts.Emulated, c.job.RepoURL)
 	}
-	c.record(step)
 	if err != nil && step.Fault.Blames() {
 		c.block(step.Fault, err)
 	}

@@ -71,7 +71,8 @@ func realCell(t *testing.T, distro string, arch repo.Arch, url string, key []byt
 	target := repo.Target{Format: d.Manager.Format(), Channel: "stable", Minor: "1.26", URL: url}
 	job := Job{Cell: images.NewCell(target, distro, arch), Distro: d, RepoURL: url, Key: key, Packages: packages}
 	for _, p := range packages {
-		job.Binaries = append(job.Binaries, Binary{Argv: []string{"/usr/bin/" + p}})
+		job.Released = append(job.Released, p)
+		job.Binaries = append(job.Binaries, Binary{Package: p, Argv: []string{"/usr/bin/" + p}})
 	}
 	var log strings.Builder
 	opts := Options{

@@ -116,6 +116,7 @@ func scriptedJob(arch repo.Arch, n int) Job {
 	return Job{
 		Cell: images.NewCell(target, "debian-12", arch), Distro: images.Distribution{Name: "debian-12", Manager: images.APT},
 		RepoURL: "http://127.0.0.1:1/", Key: []byte("k"), Packages: []string{"kubeadm"}, Binaries: []Binary{{Argv: []string{"/usr/bin/kubeadm"}}},
+		Scenarios: []images.Scenario{images.Setup, images.List, images.Latest, images.Versions},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,13 +24,27 @@ type Job struct {
 	Key []byte
 	// Packages are the packages to be listed and installed.
 	Packages []string
+	// Released are those of Packages that are versioned with the release, and
+	// are installed together in one version.
+	Released []string
 	// Binaries are the programs to be run after the installation.
 	Binaries []Binary
+	// Units are the systemd units that the packages bring, by name.
+	Units []string
+	// Scenarios are to be tried; nil is all. What one of them needs is done too.
+	Scenarios []images.Scenario
+}
+
+// wants reports whether one of the scenarios is to be tried.
+func (j Job) wants(some ...images.Scenario) bool {
+	return j.Scenarios == nil || slices.ContainsFunc(some, func(s images.Scenario) bool { return slices.Contains(j.Scenarios, s) })
 }
 
 // Binary is one installed program and how it is asked for its version.
 type Binary struct {
-	Argv []string
+	// Package brings it.
+	Package string
+	Argv    []string
 	// Env are further variables, such as "CNI_COMMAND=VERSION".
 	Env []string
 }
@@ -103,9 +118,9 @@ func (t Timeouts) of(s images.Scenario, emulated bool) time.Duration {
 	switch s {
 	case images.Setup:
 		d = t.Setup
-	case images.List:
+	case images.List, images.Solve, images.Origin:
 		d = t.List
-	case images.Latest:
+	case images.Latest, images.Pinned, images.Upgrade, images.Downgrade, images.Remove, images.Tampering:
 		d = t.Install
 	case images.Versions:
 		d = t.Version

@@ -63,3 +63,9 @@ func (c *capped) Write(p []byte) (int, error) {
 	c.over = c.over || k < len(p)
 	return len(p), nil
 }
+
+// heard is what a command printed, in its two streams.
+type heard struct {
+	capped
+	errs capped
+}

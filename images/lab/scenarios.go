@@ -3,6 +3,7 @@ package lab
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/engine"
@@ -11,13 +12,26 @@ import (
 
 // scenarios runs what the cell is for. Each one needs those before it: what
 // cannot be set up cannot be listed, and what is not installed cannot be run.
+//
+// One container is used for as much as it can be without changing a result:
+// versions are changed in a fresh one unless the removal of the latest has left
+// the first as it was, and copies that were tampered with are tried in one of
+// their own.
 func (c *cellRun) scenarios(ctx context.Context) {
 	src := guest.Source{URL: c.job.RepoURL, Key: c.job.Key, Packages: c.job.Packages}
 	c.setup(ctx, src)
-	if !c.facts.Setup.OK {
+	if c.dead || !c.facts.Setup.OK {
 		return
 	}
 	c.list(ctx, src)
+	if c.dead {
+		return
+	}
+	offered := choice{c.job.Cell.Target.Format, c.facts.List.Offers, c.facts.List.Candidates, c.job.Released}
+	if c.job.wants(images.Solve) && c.facts.List.OK {
+		c.solve(ctx, src, offered)
+	}
+	before := c.listFiles(ctx)
 	if c.dead {
 		return
 	}
@@ -25,7 +39,19 @@ func (c *cellRun) scenarios(ctx context.Context) {
 	if c.dead || !c.facts.Latest.OK {
 		return
 	}
-	c.versions(ctx)
+	c.audit(ctx)
+	if !c.dead {
+		c.versions(ctx)
+	}
+	if !c.dead && c.job.wants(images.Origin) {
+		c.origin(ctx, src)
+	}
+	if !c.dead && c.job.wants(images.Remove) {
+		c.remove(ctx, src, before)
+	}
+	if !c.dead && c.job.wants(images.Pinned, images.Upgrade, images.Downgrade) {
+		c.changes(ctx, src, offered)
+	}
 }
 
 // begin and end frame the steps of a scenario.
@@ -60,13 +86,10 @@ func (c *cellRun) setup(ctx context.Context, src guest.Source) {
 		c.log.note(err.Error())
 		return
 	}
-	for _, file := range set.Files {
-		if err := c.box.Put(ctx, engine.File{Path: file.Path, Data: file.Data, Mode: file.Mode}); err != nil {
-			f.OK, f.Fault, f.Detail = false, faultOf(ctx, err), err.Error()
-			c.block(f.Fault, err)
-			return
-		}
-		c.record(images.Step{Scenario: images.Setup, Argv: []string{"sh", "-c", file.Shell}, Note: file.Note})
+	if err := c.put(ctx, images.Setup, set.Files); err != nil {
+		f.OK, f.Fault, f.Detail = false, faultOf(ctx, err), err.Error()
+		c.block(f.Fault, err)
+		return
 	}
 	for _, cmd := range set.Commands {
 		step, _ := c.exec(ctx, images.Setup, cmd, 0)
@@ -75,6 +98,17 @@ func (c *cellRun) setup(ctx context.Context, src guest.Source) {
 			return
 		}
 	}
+}
+
+// put writes files into the guest.
+func (c *cellRun) put(ctx context.Context, s images.Scenario, files []guest.File) error {
+	for _, file := range files {
+		if err := c.box.Put(ctx, engine.File{Path: file.Path, Data: file.Data, Mode: file.Mode}); err != nil {
+			return err
+		}
+		c.record(images.Step{Scenario: s, Argv: []string{"sh", "-c", file.Shell}, Note: file.Note})
+	}
+	return nil
 }
 
 // list asks what is on offer.
@@ -108,6 +142,10 @@ func (c *cellRun) latest(ctx context.Context, src guest.Source) {
 	f := &c.facts.Latest
 	f.Outcome = c.begin()
 	defer c.end(&f.Outcome)
+	if o := c.along(ctx, src); c.dead {
+		f.OK, f.Fault, f.Detail = false, o.Fault, o.Detail
+		return
+	}
 	inst := c.guest.InstallLatest(src)
 	step, _ := c.exec(ctx, images.Latest, inst.Command, 0)
 	f.Warnings = guest.Warnings(step.Output)
@@ -127,18 +165,41 @@ func (c *cellRun) latest(ctx context.Context, src guest.Source) {
 	}
 }
 
+// along asks which packages will come along with the wanted ones, for the
+// removal. What the manager does not want to install it will say by itself.
+func (c *cellRun) along(ctx context.Context, src guest.Source) (said images.Outcome) {
+	if !c.job.wants(images.Remove) {
+		return said
+	}
+	var o guest.Order
+	for _, name := range src.Packages {
+		o.Pins = append(o.Pins, guest.Pin{Package: name})
+	}
+	s, _ := ask(ctx, c, images.Solve, &said, c.guest.Solve(src, o))
+	c.facts.Latest.Brought = slices.DeleteFunc(s.Would, func(p images.Installed) bool { return slices.Contains(src.Packages, p.Package) })
+	return said
+}
+
 // versions runs the installed programs, all of them whatever they do.
 func (c *cellRun) versions(ctx context.Context) {
 	f := &c.facts.Versions
 	f.Outcome = c.begin()
 	defer c.end(&f.Outcome)
-	for _, b := range c.job.Binaries {
-		step, out := c.exec(ctx, images.Versions, guest.Command{Argv: b.Argv, Env: b.Env}, versionBytes)
-		f.Runs = append(f.Runs, images.Run{
-			Argv: step.Argv, Exit: step.Exit, Stdout: string(out.data), Fault: step.Fault, Detail: step.Detail,
+	f.Runs = c.runs(ctx, images.Versions, &f.Outcome, c.job.Binaries)
+}
+
+// runs runs programs, all of them whatever they do.
+func (c *cellRun) runs(ctx context.Context, s images.Scenario, o *images.Outcome, programs []Binary) []images.Run {
+	var runs []images.Run
+	for _, b := range programs {
+		step, out := c.exec(ctx, s, guest.Command{Argv: b.Argv, Env: b.Env}, versionBytes)
+		// What CNI plugins say of themselves is on standard error.
+		runs = append(runs, images.Run{
+			Argv: b.Argv, Exit: step.Exit, Stdout: string(out.data), Stderr: string(out.errs.data), Fault: step.Fault, Detail: step.Detail,
 		})
-		if !note(&f.Outcome, step) && c.dead {
-			return
+		if !note(o, step) && c.dead {
+			break
 		}
 	}
+	return runs
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/vercmp"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -54,7 +55,7 @@ func newestBuilds(r *repo.Repository) map[build]repo.Package {
 			continue
 		}
 		k := build{p.Name, p.Upstream(), arch}
-		if before, ok := newest[k]; !ok || compareVersions(r.Target.Format, p.Version, before.Version) > 0 {
+		if before, ok := newest[k]; !ok || vercmp.Compare(r.Target.Format, p.Version, before.Version) > 0 {
 			newest[k] = p
 		}
 	}

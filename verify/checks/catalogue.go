@@ -47,8 +47,14 @@ func Catalogue() []verify.Check {
 		transport(),
 		installSetup(),
 		installList(),
+		installSolve(),
 		installLatest(),
 		installVersions(),
+		installOrigin(),
+		installPinned(),
+		installUpgrade(),
+		installDowngrade(),
+		installRemove(),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/debrel"
 	"sigs.k8s.io/pkgverify/repo/rpmdep"
+	"sigs.k8s.io/pkgverify/repo/vercmp"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -209,7 +210,7 @@ func (u *universe) best(candidates []int, p repo.Package, fits func(repo.Package
 			continue
 		}
 		same, had := q.Upstream() == p.Upstream(), u.packages[best].Upstream() == p.Upstream()
-		if same && !had || same == had && compareVersions(u.format, q.Version, u.packages[best].Version) > 0 {
+		if same && !had || same == had && vercmp.Compare(u.format, q.Version, u.packages[best].Version) > 0 {
 			best = i
 		}
 	}

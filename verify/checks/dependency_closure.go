@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/vercmp"
 	"sigs.k8s.io/pkgverify/verify"
 	"sigs.k8s.io/pkgverify/verify/closure"
 )
@@ -243,7 +244,7 @@ func (c *closureFindings) summary(packages []int, most int) []string {
 	var out []string
 	for _, name := range order {
 		v := of[name]
-		all := slices.SortedFunc(maps.Keys(v.versions), func(a, b string) int { return compareVersions(c.e.Target.Format, a, b) })
+		all := slices.SortedFunc(maps.Keys(v.versions), func(a, b string) int { return vercmp.Compare(c.e.Target.Format, a, b) })
 		which := list(all)
 		if len(all) > most {
 			which = fmt.Sprintf("%s to %s (%d versions)", all[0], all[len(all)-1], len(all))
@@ -281,7 +282,7 @@ func (c *closureFindings) available(x closure.Cause, direct []int) string {
 		if n := strings.Compare(a.name, b.name); n != 0 {
 			return n
 		}
-		return compareVersions(c.e.Target.Format, a.version, b.version)
+		return vercmp.Compare(c.e.Target.Format, a.version, b.version)
 	})
 	var out []string
 	for _, v := range order {

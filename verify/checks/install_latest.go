@@ -18,7 +18,7 @@ func installLatest() verify.Check {
 		Suite:    verify.Install,
 		Severity: verify.Error,
 		Formats:  repo.Formats(),
-		Doc: `Asks that all packages install together in their latest versions without a question, and that the package database then has them, whole, in just those versions.
+		Doc: `Asks that all packages install together in their latest versions without a question, and that the package database then has them, whole, in just those versions; that the files are as the packages brought them (dpkg --verify, rpm -V), that every program is owned by a package, and, where the image has systemd-analyze, that it accepts the units.
 
 Why: checksums and signatures say nothing about dependencies, file conflicts and maintainer scripts. kubeadm 1.30 could not be installed for want of cri-tools 1.30 (k/r #3574).
 
@@ -27,14 +27,7 @@ When it fails: read the output in cells/<cell>.log; the last command can be past
 			if bad := outcome(f, f.Latest.Outcome, "the latest packages do not install"); bad != nil {
 				return bad
 			}
-			var found []verify.Finding
-			for _, line := range f.Latest.Warnings {
-				// dnf installs a package whose scriptlet failed, and exits 0.
-				if scriptletFailed.MatchString(line) {
-					found = append(found, verify.Finding{Message: "a package's script failed during the installation",
-						Want: "scripts that succeed", Got: line, Hint: "read cells/" + f.Cell.ID + ".log and mend the script"})
-				}
-			}
+			found := append(failedScripts(f, f.Latest.Warnings), audited(f)...)
 			for _, p := range e.Packages {
 				if !expectedHere(e, p) {
 					continue
@@ -58,6 +51,20 @@ When it fails: read the output in cells/<cell>.log; the last command can be past
 			return found
 		},
 	}
+}
+
+// failedScripts returns a finding for each line that tells of a script that
+// failed: dnf 4 installs a package all the same, and exits 0.
+func failedScripts(f *images.CellFacts, warnings []string) []verify.Finding {
+	var found []verify.Finding
+	for _, line := range warnings {
+		if scriptletFailed.MatchString(line) {
+			found = append(found, verify.Finding{Message: "a package's script failed during the installation",
+				Want: "scripts that succeed", Got: line, Hint: "read cells/" + f.Cell.ID + ".log and mend the script"})
+			break // the lines after it say it again
+		}
+	}
+	return found
 }
 
 // scriptletFailed matches what rpm and dnf say of a script that failed.

@@ -5,6 +5,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/vercmp"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -54,7 +55,7 @@ func judgeOffers(e *verify.CellExpectation, f *images.CellFacts, p verify.Packag
 		}
 		upstream := repo.Package{Version: o.Version}.Upstream()
 		offered = append(offered, upstream)
-		if newest == "" || compareVersions(e.Target.Format, o.Version, newest) > 0 {
+		if newest == "" || vercmp.Compare(e.Target.Format, o.Version, newest) > 0 {
 			newest = o.Version
 		}
 		rule := e.ChannelRule.Match

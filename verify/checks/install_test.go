@@ -28,7 +28,8 @@ func TestOneThingWrongInACell(t *testing.T) {
 		says   string
 	}{
 		{"laboratory at fault", func(f *images.CellFacts) { f.Blocked = unreachable },
-			[]string{"install-latest=blocked", "install-list=blocked", "install-setup=blocked", "install-versions=blocked"}, ""},
+			[]string{"install-downgrade=blocked", "install-latest=blocked", "install-list=blocked", "install-origin=blocked", "install-pinned=blocked",
+				"install-remove=blocked", "install-setup=blocked", "install-solve=blocked", "install-upgrade=blocked", "install-versions=blocked"}, ""},
 		{"set-up refused", func(f *images.CellFacts) {
 			f.Setup.Outcome = refused
 			f.List, f.Latest, f.Versions = images.ListFacts{}, images.InstallFacts{}, images.VersionFacts{}
@@ -80,6 +81,39 @@ func TestOneThingWrongInACell(t *testing.T) {
 		}, []string{"install-versions=blocked"}, "could not be run"},
 		{"binary not run", func(f *images.CellFacts) { f.Versions.Runs = nil },
 			[]string{"install-versions=blocked"}, "was not run"},
+		{"old version cannot be resolved", func(f *images.CellFacts) {
+			f.Solve.Solutions[1].OK, f.Solve.Solutions[1].Reason = false, "kubelet : Depends: conntrack but it is not installable"
+		}, []string{"install-solve=fail"}, "finds no way to install a version"},
+		{"solver without a word", func(f *images.CellFacts) { f.Solve.Outcome = refused }, []string{"install-solve=fail"}, "could not be simulated"},
+		{"from elsewhere", func(f *images.CellFacts) { f.Origin.Origins["kubelet"] = "http://deb.debian.org/debian" },
+			[]string{"install-origin=fail"}, "came from elsewhere"},
+		{"from nowhere", func(f *images.CellFacts) { delete(f.Origin.Origins, "kubelet") }, []string{"install-origin=fail"}, "came from elsewhere"},
+		{"newer kubelet than was ordered", func(f *images.CellFacts) { f.Pinned.Installed[1].Version = "1.26.1-1.1" },
+			[]string{"install-pinned=fail"}, "kubelet is installed in another version than was ordered"},
+		{"pinned, with another binary", func(f *images.CellFacts) { f.Pinned.Runs[0].Stdout = "Kubernetes v1.26.1\n" },
+			[]string{"install-pinned=fail"}, "prints another version"},
+		{"upgrade refused", func(f *images.CellFacts) {
+			f.Upgrade, f.Downgrade = images.ChangeFacts{Outcome: refused}, images.ChangeFacts{}
+		},
+			[]string{"install-downgrade=skipped", "install-upgrade=fail"}, "the upgrade to the latest fails"},
+		{"upgrade half done", func(f *images.CellFacts) { f.Upgrade.Installed[0].Status = "install ok unpacked" },
+			[]string{"install-upgrade=fail"}, "not wholly installed"},
+		{"downgrade loses a package", func(f *images.CellFacts) { f.Downgrade.Installed = f.Downgrade.Installed[:1] },
+			[]string{"install-downgrade=fail"}, "kubelet is not installed"},
+		{"autoremove takes the kubelet", func(f *images.CellFacts) { f.Remove.Dropped = []string{"kubelet"} },
+			[]string{"install-remove=fail"}, "autoremove takes away"},
+		{"left behind", func(f *images.CellFacts) { f.Remove.Left = []string{"/etc/kubelet.env", "/var/lib/kubelet"} },
+			[]string{"install-remove=fail"}, "left behind"},
+		{"still there", func(f *images.CellFacts) { f.Remove.Kept = []string{"kubelet"} }, []string{"install-remove=fail"}, "still there"},
+		{"no list of files", func(f *images.CellFacts) { f.Remove.Compared = false }, []string{"install-remove=blocked"}, "could not be listed"},
+		{"altered file", func(f *images.CellFacts) { f.Audit.Altered = []string{"??5?????? /usr/bin/kubelet"} },
+			[]string{"install-latest=fail"}, "not as their package brought them"},
+		{"program of no package", func(f *images.CellFacts) { f.Audit.Unowned = []string{"/usr/bin/kubelet"} },
+			[]string{"install-latest=fail"}, "owned by no package"},
+		{"unit that systemd does not take", func(f *images.CellFacts) {
+			f.Audit.Units = []string{"kubelet.service: Command /usr/bin/kublet is not executable"}
+		},
+			[]string{"install-latest=fail"}, "complains of a unit"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,6 +134,20 @@ func TestOneThingWrongInACell(t *testing.T) {
 				t.Errorf("subject %+v does not name the cell", first.Subject)
 			}
 		})
+	}
+}
+
+// TestNothingOlder: what cannot be tried has not passed.
+func TestNothingOlder(t *testing.T) {
+	t.Parallel()
+	f := soundCell()
+	none := images.ChangeFacts{Outcome: images.Outcome{Absent: "no version before the latest"}}
+	f.Pinned, f.Upgrade, f.Downgrade = none, none, none
+	results := onCell(expectation(repo.Deb), f)
+	for _, id := range []string{"install-pinned", "install-upgrade", "install-downgrade"} {
+		if got := results[id]; got.Status != verify.NotApplicable || got.Findings[0].Message != "no version before the latest" {
+			t.Errorf("%s: %s, %+v", id, got.Status, got.Findings)
+		}
 	}
 }
 

@@ -36,27 +36,35 @@ When it fails: the package was built from the wrong binary. Take it back, build 
 				if i < 0 {
 					continue // install-latest reports it
 				}
-				for _, b := range p.Binaries {
-					if x := judgeRun(f, b, f.Latest.Installed[i]); x != nil {
-						x.Subject.Package, x.Subject.Version, x.Subject.File = p.Name, f.Latest.Installed[i].Version, b.Path
-						found = append(found, *x)
-					}
-				}
+				found = append(found, judgeRuns(p.Binaries, f.Versions.Runs, f.Latest.Installed[i])...)
 			}
 			return found
 		},
 	}
 }
 
+// judgeRuns returns what is wrong with the versions that a package's programs
+// print.
+func judgeRuns(programs []verify.BinaryExpectation, runs []images.Run, installed images.Installed) []verify.Finding {
+	var found []verify.Finding
+	for _, b := range programs {
+		if x := judgeRun(b, runs, installed); x != nil {
+			x.Subject.Package, x.Subject.Version, x.Subject.File = installed.Package, installed.Version, b.Path
+			found = append(found, *x)
+		}
+	}
+	return found
+}
+
 // judgeRun returns what is wrong with the version that one program prints.
-func judgeRun(f *images.CellFacts, b verify.BinaryExpectation, installed images.Installed) *verify.Finding {
+func judgeRun(b verify.BinaryExpectation, runs []images.Run, installed images.Installed) *verify.Finding {
 	argv := append([]string{b.Path}, b.Args...)
 	command := strings.Join(argv, " ")
-	i := slices.IndexFunc(f.Versions.Runs, func(r images.Run) bool { return slices.Equal(r.Argv, argv) })
+	i := slices.IndexFunc(runs, func(r images.Run) bool { return slices.Equal(r.Argv, argv) })
 	if i < 0 {
 		return &verify.Finding{Status: verify.Blocked, Message: command + " was not run"}
 	}
-	run := f.Versions.Runs[i]
+	run := runs[i]
 	if run.Fault.Blames() || run.Fault == images.FaultTimeout {
 		return &verify.Finding{Status: verify.Blocked, Message: command + " could not be run to its end", Got: string(run.Fault) + ": " + run.Detail}
 	}
@@ -65,8 +73,8 @@ func judgeRun(f *images.CellFacts, b verify.BinaryExpectation, installed images.
 	for _, o := range b.Outputs {
 		wants = append(wants, strings.ReplaceAll(o, "{version}", upstream))
 	}
-	// CNI plugins say what they are on standard error, which is in the step.
-	printed := run.Stdout + "\n" + outputOf(f, argv)
+	// CNI plugins say what they are on standard error.
+	printed := run.Stdout + "\n" + run.Stderr
 	x := &verify.Finding{Want: strings.Join(wants, " or "), Hint: "the package was built from the wrong binary: build it again"}
 	if run.Exit != 0 {
 		x.Message = command + " fails"
@@ -82,14 +90,4 @@ func judgeRun(f *images.CellFacts, b verify.BinaryExpectation, installed images.
 	x.Message = command + " prints another version than its package's"
 	x.Got = quote(strings.TrimSpace(printed))
 	return x
-}
-
-// outputOf returns all that a program printed.
-func outputOf(f *images.CellFacts, argv []string) string {
-	for _, s := range f.Steps {
-		if s.Scenario == images.Versions && slices.Equal(s.Argv, argv) {
-			return s.Output
-		}
-	}
-	return ""
 }

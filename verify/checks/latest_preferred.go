@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/debver"
 	"sigs.k8s.io/pkgverify/repo/rpmver"
+	"sigs.k8s.io/pkgverify/repo/vercmp"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -57,7 +58,7 @@ func candidate(e *verify.Expectation, x verify.PackageExpectation, arch string, 
 		if p.Arch != arch && p.Arch != "all" && p.Arch != "noarch" {
 			continue
 		}
-		if chosen == nil || compareVersions(e.Target.Format, p.Version, chosen.Version) > 0 {
+		if chosen == nil || vercmp.Compare(e.Target.Format, p.Version, chosen.Version) > 0 {
 			chosen = p
 		}
 		if u := p.Upstream(); isRelease(e, x, u) && (latest == "" || compareUpstream(e.Target.Format, u, latest) > 0) {

@@ -14,6 +14,9 @@ import (
 func outcome(f *images.CellFacts, o images.Outcome, message string) []verify.Finding {
 	x := verify.Finding{Message: message, Hint: "read cells/" + f.Cell.ID + ".log", URL: f.Cell.Target.URL}
 	switch {
+	case o.Absent != "":
+		x.Status, x.Message, x.Hint = verify.NotApplicable, o.Absent, ""
+		return []verify.Finding{x}
 	case !o.Ran:
 		x.Status = verify.Skipped
 		x.Message = "not tried, because an earlier step failed in this cell"

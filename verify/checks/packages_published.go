@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"sigs.k8s.io/pkgverify/repo"
+	"sigs.k8s.io/pkgverify/repo/vercmp"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -71,7 +72,7 @@ func wanted(e *verify.Expectation, packages []repo.Package) ([]slot, []verify.Fi
 				f.Got = "no " + p.Name
 				found = append(found, f)
 				continue
-			case p.MinVersion != "" && compareVersions(e.Target.Format, newest.Version, p.MinVersion) < 0:
+			case p.MinVersion != "" && vercmp.Compare(e.Target.Format, newest.Version, p.MinVersion) < 0:
 				f.Subject.Version = newest.Upstream()
 				f.Message = "the newest " + p.Name + " is too old"
 				f.Want, f.Got = p.MinVersion+" or newer", newest.Upstream()
@@ -93,7 +94,7 @@ func newestOf(f repo.Format, name string, packages []repo.Package) *repo.Package
 	var newest *repo.Package
 	for i := range packages {
 		p := &packages[i]
-		if p.Name == name && (newest == nil || compareVersions(f, p.Version, newest.Version) > 0) {
+		if p.Name == name && (newest == nil || vercmp.Compare(f, p.Version, newest.Version) > 0) {
 			newest = p
 		}
 	}

@@ -171,13 +171,33 @@ func soundCell() *images.CellFacts {
 		Cell:  images.NewCell(expectation(repo.Deb).Target, "debian-12", repo.AMD64),
 		Steps: []images.Step{{Argv: []string{"apt-get", "update"}, Output: "Hit:1\nReading\n"}},
 	}
-	f.Setup.Outcome, f.List.Outcome, f.Latest.Outcome, f.Versions.Outcome = out, out, out, out
+	for _, o := range []*images.Outcome{&f.Setup.Outcome, &f.List.Outcome, &f.Solve.Outcome, &f.Latest.Outcome, &f.Audit.Outcome, &f.Versions.Outcome,
+		&f.Origin.Outcome, &f.Remove.Outcome, &f.Pinned.Outcome, &f.Upgrade.Outcome, &f.Downgrade.Outcome} {
+		*o = out
+	}
+	f.Origin.Want, f.Origin.Origins = "http://repo.test", map[string]string{}
+	f.Remove.Compared = true
+	for version, changes := range map[string][]*images.ChangeFacts{"1.26.0": {&f.Pinned, &f.Downgrade}, "1.26.1": {&f.Upgrade}} {
+		for _, c := range changes {
+			for _, name := range []string{"kubeadm", "kubelet"} {
+				c.Want = append(c.Want, images.Pin{Package: name, Version: version + "-1.1"})
+				c.Installed = append(c.Installed, images.Installed{Package: name, Version: version + "-1.1", Arch: "amd64", Status: "install ok installed"})
+			}
+			c.Runs = []images.Run{{Argv: []string{"/usr/bin/kubelet", "--version"}, Stdout: "Kubernetes v" + version + "\n"}}
+		}
+	}
+	for _, v := range []string{"1.26.1-1.1", "1.26.0-1.1"} {
+		f.Solve.Solutions = append(f.Solve.Solutions, images.Solution{
+			Pins: []images.Pin{{Package: "kubeadm", Version: v}, {Package: "kubelet", Version: v}}, OK: true,
+		})
+	}
 	f.List.Candidates = map[string]string{}
 	for _, name := range []string{"cri-tools", "kubeadm", "kubelet"} {
 		for _, v := range []string{"1.26.1-1.1", "1.26.0-1.1"} {
 			f.List.Offers = append(f.List.Offers, images.Offer{Package: name, Version: v, Arch: "amd64"})
 		}
 		f.List.Candidates[name] = "1.26.1-1.1"
+		f.Origin.Origins[name] = "http://repo.test"
 		f.Latest.Installed = append(f.Latest.Installed, images.Installed{Package: name, Version: "1.26.1-1.1", Arch: "amd64", Status: "install ok installed"})
 	}
 	f.Versions.Runs = []images.Run{{Argv: []string{"/usr/bin/kubelet", "--version"}, Stdout: "Kubernetes v1.26.1\n"}}
