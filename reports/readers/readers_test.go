@@ -71,9 +71,11 @@ func grid(t *testing.T) *statepb.Grid {
 		b.objects[folder+"artifacts/junit_verify.xml"] = read(t, fmt.Sprintf("day-%d.xml", n))
 	}
 	group := &configpb.TestGroup{
-		Name: "ci-pkgverify", GcsPrefix: "bucket/logs/ci-pkgverify", UseKubernetesClient: true, DaysOfResults: 14,
-		ColumnHeader:       []*configpb.TestGroup_ColumnHeader{{ConfigurationValue: "Commit"}},
-		NumFailuresToAlert: 1,
+		Name: "ci-pkgverify", DaysOfResults: 14,
+		ResultSource: &configpb.TestGroup_ResultSource{ResultSourceConfig: &configpb.TestGroup_ResultSource_GcsConfig{
+			GcsConfig: &configpb.GCSConfig{GcsPrefix: "bucket/logs/ci-pkgverify"},
+		}},
+		ColumnHeader: []*configpb.TestGroup_ColumnHeader{{ConfigurationValue: "Commit"}},
 	}
 	log := logrus.New()
 	log.SetLevel(logrus.ErrorLevel)
