@@ -120,12 +120,12 @@ func (c *cellRun) prepare(ctx context.Context) bool {
 		return false
 	}
 	c.facts.Image, c.facts.ImageDigest = img.Ref, id
-	return c.start(ctx)
+	return c.start(ctx, c.job.RepoURL)
 }
 
-// start starts a container, in the place of the one before if there was one,
-// and looks whether it is what was asked for.
-func (c *cellRun) start(ctx context.Context) bool {
+// start starts a container that reaches a repository, in the place of the one
+// before if there was one, and looks whether it is what was asked for.
+func (c *cellRun) start(ctx context.Context, repoURL string) bool {
 	if c.box != nil {
 		if err := c.box.Remove(ctx); err != nil {
 			c.log.note("the container could not be removed: " + err.Error())
@@ -136,7 +136,7 @@ func (c *cellRun) start(ctx context.Context) bool {
 	defer cancel()
 	var err error
 	c.box, err = c.p.eng.Start(startCtx, engine.Spec{
-		Image: c.facts.ImageDigest, Platform: c.facts.Platform, Run: c.p.opts.Run, Name: c.job.Cell.ID, Network: NetworkFor(c.job.RepoURL),
+		Image: c.facts.ImageDigest, Platform: c.facts.Platform, Run: c.p.opts.Run, Name: c.job.Cell.ID, Network: NetworkFor(repoURL),
 	})
 	if err != nil {
 		c.box = nil

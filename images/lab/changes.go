@@ -134,7 +134,7 @@ func (c *cellRun) changes(ctx context.Context, src guest.Source, offered choice)
 // the first one, is the laboratory's.
 func (c *cellRun) renew(ctx context.Context, src guest.Source) bool {
 	c.log.note("a fresh container")
-	if !c.start(ctx) {
+	if !c.start(ctx, c.job.RepoURL) {
 		return false
 	}
 	set, err := c.guest.Setup(src)

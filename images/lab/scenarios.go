@@ -52,6 +52,9 @@ func (c *cellRun) scenarios(ctx context.Context) {
 	if !c.dead && c.job.wants(images.Pinned, images.Upgrade, images.Downgrade) {
 		c.changes(ctx, src, offered)
 	}
+	if !c.dead && c.job.wants(images.Tampering) && len(c.job.Packages) > 0 {
+		c.tampering(ctx)
+	}
 }
 
 // begin and end frame the steps of a scenario.

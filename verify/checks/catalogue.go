@@ -55,6 +55,7 @@ func Catalogue() []verify.Check {
 		installUpgrade(),
 		installDowngrade(),
 		installRemove(),
+		installRejectsTampering(),
 	}
 }
 

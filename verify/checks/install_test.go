@@ -29,7 +29,7 @@ func TestOneThingWrongInACell(t *testing.T) {
 	}{
 		{"laboratory at fault", func(f *images.CellFacts) { f.Blocked = unreachable },
 			[]string{"install-downgrade=blocked", "install-latest=blocked", "install-list=blocked", "install-origin=blocked", "install-pinned=blocked",
-				"install-remove=blocked", "install-setup=blocked", "install-solve=blocked", "install-upgrade=blocked", "install-versions=blocked"}, ""},
+				"install-rejects-tampering=blocked", "install-remove=blocked", "install-setup=blocked", "install-solve=blocked", "install-upgrade=blocked", "install-versions=blocked"}, ""},
 		{"set-up refused", func(f *images.CellFacts) {
 			f.Setup.Outcome = refused
 			f.List, f.Latest, f.Versions = images.ListFacts{}, images.InstallFacts{}, images.VersionFacts{}
@@ -106,6 +106,14 @@ func TestOneThingWrongInACell(t *testing.T) {
 			[]string{"install-remove=fail"}, "left behind"},
 		{"still there", func(f *images.CellFacts) { f.Remove.Kept = []string{"kubelet"} }, []string{"install-remove=fail"}, "still there"},
 		{"no list of files", func(f *images.CellFacts) { f.Remove.Compared = false }, []string{"install-remove=blocked"}, "could not be listed"},
+		{"flipped package accepted", func(f *images.CellFacts) { f.Tampering.Trials[0].Accepted = true },
+			[]string{"install-rejects-tampering=fail"}, "accepts a copy that was tampered with (flipped-package)"},
+		{"untouched copy refused", func(f *images.CellFacts) { f.Tampering.Trials[1].Accepted = false },
+			[]string{"install-rejects-tampering=blocked"}, "an untouched copy is refused"},
+		{"no untouched copy", func(f *images.CellFacts) { f.Tampering.Trials = f.Tampering.Trials[:1] },
+			[]string{"install-rejects-tampering=blocked"}, "no untouched copy was tried"},
+		{"refused for want of a network", func(f *images.CellFacts) { f.Tampering.Trials[0].Fault = images.FaultNetwork },
+			[]string{"install-rejects-tampering=blocked"}, "could not be tried"},
 		{"altered file", func(f *images.CellFacts) { f.Audit.Altered = []string{"??5?????? /usr/bin/kubelet"} },
 			[]string{"install-latest=fail"}, "not as their package brought them"},
 		{"program of no package", func(f *images.CellFacts) { f.Audit.Unowned = []string{"/usr/bin/kubelet"} },

@@ -172,11 +172,12 @@ func soundCell() *images.CellFacts {
 		Steps: []images.Step{{Argv: []string{"apt-get", "update"}, Output: "Hit:1\nReading\n"}},
 	}
 	for _, o := range []*images.Outcome{&f.Setup.Outcome, &f.List.Outcome, &f.Solve.Outcome, &f.Latest.Outcome, &f.Audit.Outcome, &f.Versions.Outcome,
-		&f.Origin.Outcome, &f.Remove.Outcome, &f.Pinned.Outcome, &f.Upgrade.Outcome, &f.Downgrade.Outcome} {
+		&f.Origin.Outcome, &f.Remove.Outcome, &f.Pinned.Outcome, &f.Upgrade.Outcome, &f.Downgrade.Outcome, &f.Tampering.Outcome} {
 		*o = out
 	}
 	f.Origin.Want, f.Origin.Origins = "http://repo.test", map[string]string{}
 	f.Remove.Compared = true
+	f.Tampering.Trials = []images.Trial{{Name: "flipped-package", What: "one bit is changed"}, {Name: "untouched", Control: true, Accepted: true}}
 	for version, changes := range map[string][]*images.ChangeFacts{"1.26.0": {&f.Pinned, &f.Downgrade}, "1.26.1": {&f.Upgrade}} {
 		for _, c := range changes {
 			for _, name := range []string{"kubeadm", "kubelet"} {
