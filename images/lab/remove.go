@@ -75,11 +75,14 @@ func left(before, after files, others map[string]string) []string {
 		}
 	}
 	slices.Sort(paths)
+	fresh := map[string]bool{} // folders that were not there
 	var top []string
 	for _, p := range paths {
-		_, there := before[p]
-		if n := len(top); n > 0 && strings.HasPrefix(p, top[n-1]+"/") && !there {
-			continue
+		if _, there := before[p]; !there {
+			fresh[p] = true
+			if fresh[path.Dir(p)] {
+				continue
+			}
 		}
 		if top = append(top, p); len(top) == images.MaxLeft {
 			break
