@@ -226,7 +226,7 @@ func (s *Server) pass(w http.ResponseWriter, r *http.Request, name string, flip 
 	if resp.ContentLength >= 0 {
 		w.Header().Set("Content-Length", fmt.Sprint(resp.ContentLength))
 	}
-	body := io.Reader(io.LimitReader(resp.Body, MaxBody))
+	var body io.Reader = &io.LimitedReader{R: resp.Body, N: MaxBody}
 	if flip {
 		body = &flipped{r: body, at: max(resp.ContentLength, 0) / 2}
 	}
