@@ -10,9 +10,9 @@ import (
 	"sigs.k8s.io/pkgverify/images/tamper"
 )
 
-// tampering offers copies of the repository that were tampered with, in a fresh
-// container. The untouched copy comes last: what it brings would hide whether
-// another one is refused.
+// tampering offers copies of the repository that were tampered with, each to a
+// fresh container: what a package manager remembers of one copy (zypper asks for
+// another file when an address has changed) must not decide about the next.
 func (c *cellRun) tampering(ctx context.Context) {
 	f := &c.facts.Tampering
 	f.Outcome = c.begin()
@@ -27,20 +27,19 @@ func (c *cellRun) tampering(ctx context.Context) {
 			c.log.note(err.Error())
 		}
 	}()
-	c.log.note("a fresh container, for copies of the repository that were tampered with")
-	if !c.start(ctx, copies.Trials()[0].URL) {
-		return
-	}
 	for _, t := range copies.Trials() {
-		c.log.note(t.Name + ": " + t.What)
+		c.log.note("a fresh container, for a copy of the repository (" + t.Name + "): " + t.What)
+		if !c.start(ctx, t.URL) {
+			return
+		}
 		result := c.trial(ctx, t)
 		f.Trials = append(f.Trials, result)
 		if c.dead {
 			f.OK, f.Fault, f.Detail = false, result.Fault, result.Detail
 			return
 		}
-		if result.Accepted && !t.Control {
-			return // the package is there now: no other trial would tell anything
+		if t.Control && !result.Accepted {
+			break // whatever the others do would tell nothing
 		}
 	}
 	if err := copies.Err(); err != nil {

@@ -77,15 +77,14 @@ type kind struct {
 	otherKey   bool
 }
 
-// kinds returns the ways, the control last: it must not find the package
-// installed.
+// kinds returns the ways, the control first: the others tell nothing without it.
 func kinds() []kind {
 	return []kind{
+		{name: "untouched", what: "nothing is changed"},
 		{name: "other-key", what: "the key that the guest is told to trust is not the one that signed", otherKey: true},
 		{name: "unsigned-metadata", what: "the signatures of the metadata are not there", lacks: isSignature},
 		{name: "flipped-index", what: "one bit is changed in each list of packages", flips: isIndex},
 		{name: "flipped-package", what: "one bit is changed in each package", flips: isPackage},
-		{name: "untouched", what: "nothing is changed"},
 	}
 }
 
@@ -149,7 +148,7 @@ func newKey() ([]byte, error) {
 	return b.Bytes(), errors.Join(e.Serialize(w), w.Close())
 }
 
-// Trials returns the copies, the control last.
+// Trials returns the copies, the control first.
 func (s *Server) Trials() []Trial {
 	var all []Trial
 	for _, k := range kinds() {

@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,6 +217,33 @@ func TestMarker(t *testing.T) {
 		}
 		if diff := cmp.Diff(tt.want, e.Package("kubelet").Versions); diff != "" {
 			t.Errorf("%s %q (-want +got):\n%s", tt.channel, tt.text, diff)
+		}
+	}
+}
+
+// TestDistributions: those of the profile, unless others are asked for by name.
+func TestDistributions(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		asked, want []string
+	}{
+		{nil, []string{"deb-stable-1.30-debian-12-amd64", "rpm-stable-1.30-rpm-dnf4-amd64"}},
+		{[]string{"debian-12"}, []string{"deb-stable-1.30-debian-12-amd64"}},
+		{[]string{"rpm-zypper", "rpm-dnf5"}, []string{"rpm-stable-1.30-rpm-dnf5-amd64", "rpm-stable-1.30-rpm-zypper-amd64"}},
+	} {
+		p, err := plan(t, load(t, "kubernetes"), profile.Selection{
+			Channels: []string{"stable"}, Minors: []string{"1.30"}, Arches: []string{"amd64"}, Distros: tt.asked,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range p.Cells {
+			got = append(got, c.Cell.ID)
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%v (-want +got):\n%s", tt.asked, diff)
 		}
 	}
 }

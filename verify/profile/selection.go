@@ -319,21 +319,31 @@ func (c Channel) takes(version, minor string) bool {
 	return strings.HasPrefix(version, minor+".") && (c.versions == nil || c.versions.MatchString(version))
 }
 
-// cells adds the container cells of every target.
+// cells adds the container cells of every target: on the profile's
+// distributions, or on those of the catalogue that were asked for by name.
 func (b *planner) cells(plan *verify.Plan, formats []repo.Format, arches []repo.Arch) {
-	var all []string
+	var wanted []string
 	for _, f := range formats {
-		all = append(all, b.profile.Distributions[f]...)
+		wanted = append(wanted, b.profile.Distributions[f]...)
 	}
-	wanted := choose(b, "--distro", b.sel.Distros, all)
-	for _, t := range plan.Targets {
-		for _, name := range b.profile.Distributions[t.Target.Format] {
-			if !slices.Contains(wanted, name) {
-				continue
+	if len(b.sel.Distros) > 0 {
+		var all []string
+		for _, d := range b.distros {
+			if slices.Contains(formats, d.Manager.Format()) {
+				all = append(all, d.Name)
 			}
+		}
+		wanted = choose(b, "--distro", b.sel.Distros, all)
+	}
+	for _, name := range wanted {
+		if _, ok := images.Find(b.distros, name); !ok {
+			b.bad("profile %s: distribution %q is not in the catalogue of images", b.profile.Name, name)
+		}
+	}
+	for _, t := range plan.Targets {
+		for _, name := range wanted {
 			d, ok := images.Find(b.distros, name)
-			if !ok {
-				b.bad("profile %s: distribution %q is not in the catalogue of images", b.profile.Name, name)
+			if !ok || d.Manager.Format() != t.Target.Format {
 				continue
 			}
 			for _, a := range t.Arches {
