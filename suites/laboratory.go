@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"sigs.k8s.io/pkgverify/images"
@@ -102,9 +103,12 @@ func (p *pending) Await(ctx context.Context, id string) (images.CellFacts, error
 
 // pool opens the engine, reaps what a killed run left, and starts the cells.
 func (l *Laboratory) pool(ctx context.Context, p *pending, cells []CellWork) (*lab.Pool, error) {
-	eng, _, err := engine.Open(ctx, l.Engine)
+	eng, info, err := engine.Open(ctx, l.Engine)
 	if err != nil {
 		return nil, err
+	}
+	if l.Note != nil {
+		l.Note(choice(info))
 	}
 	if c, ok := eng.(engine.Closer); ok {
 		p.closers = append(p.closers, c.Close)
@@ -140,6 +144,18 @@ func (l *Laboratory) pool(ctx context.Context, p *pending, cells []CellWork) (*l
 		return nil, nil
 	}
 	return lab.Start(ctx, eng, jobs, l.Options)
+}
+
+// choice says which engine runs the containers, and why none before it.
+func choice(info engine.Info) string {
+	s := "containers are run by " + info.String()
+	if info.Address != "" {
+		s += " at " + info.Address
+	}
+	for _, why := range info.Passed {
+		s += "; " + strings.ReplaceAll(why, "\n", ", ")
+	}
+	return s
 }
 
 // job says what is to be done in a cell.

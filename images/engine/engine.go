@@ -71,6 +71,9 @@ type Info struct {
 	// CPUs and Memory (bytes) are what containers can have.
 	CPUs   int
 	Memory int64
+	// Passed are the engines that were looked for before this one, each with why
+	// it was not taken.
+	Passed []string
 	// Local is true when the engine runs on this machine, so that its kernel
 	// is this kernel and its loopback this loopback.
 	Local bool

@@ -71,10 +71,12 @@ func openAuto(ctx context.Context) (Engine, Info, error) {
 	}
 	e, info, podman := openPodman(ctx)
 	if podman == nil {
+		info.Passed = []string{docker.Error()}
 		return e, info, nil
 	}
 	e, info, oci := openOCI(ctx)
 	if oci == nil {
+		info.Passed = []string{docker.Error(), podman.Error()}
 		return e, info, nil
 	}
 	return nil, Info{}, &UnavailableError{
