@@ -148,7 +148,7 @@ func (l *Laboratory) pool(ctx context.Context, p *pending, cells []CellWork) (*l
 
 // choice says which engine runs the containers, and why none before it.
 func choice(info engine.Info) string {
-	s := "containers are run by " + info.String()
+	s := "run by " + info.String()
 	if info.Address != "" {
 		s += " at " + info.Address
 	}

@@ -10,8 +10,8 @@ import (
 func TestChoice(t *testing.T) {
 	t.Parallel()
 	for want, info := range map[string]engine.Info{
-		"containers are run by docker 28.1 at unix:///run/docker.sock": {Name: "docker", Version: "28.1", Address: "unix:///run/docker.sock"},
-		"containers are run by oci runc 1.1; container engine docker is not available: no socket; container engine podman is not available": {
+		"run by docker 28.1 at unix:///run/docker.sock": {Name: "docker", Version: "28.1", Address: "unix:///run/docker.sock"},
+		"run by oci runc 1.1; container engine docker is not available: no socket; container engine podman is not available": {
 			Name: "oci", Version: "runc 1.1",
 			Passed: []string{"container engine docker is not available: no socket", "container engine podman is not available"},
 		},
