@@ -114,7 +114,7 @@ func (c *cellRun) changes(ctx context.Context, src guest.Source, offered choice)
 		}
 		return
 	}
-	if r := c.facts.Remove; !r.OK || !r.Compared || len(r.Left)+len(r.Kept) > 0 {
+	if r := c.facts.Remove; c.facts.Latest.Ran && (!r.OK || !r.Compared || len(r.Left)+len(r.Kept) > 0) {
 		if !c.renew(ctx, src) {
 			return
 		}

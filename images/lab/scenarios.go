@@ -23,24 +23,44 @@ func (c *cellRun) scenarios(ctx context.Context) {
 	if c.dead || !c.facts.Setup.OK {
 		return
 	}
-	c.list(ctx, src)
-	if c.dead {
-		return
+	var offered choice
+	if c.job.wants(images.List, images.Solve, images.Latest, images.Pinned, images.Upgrade, images.Downgrade) {
+		// What install-latest finds is compared with the preferred versions.
+		c.list(ctx, src)
+		if c.dead {
+			return
+		}
+		offered = choice{c.job.Cell.Target.Format, c.facts.List.Offers, c.facts.List.Candidates, c.job.Released}
 	}
-	offered := choice{c.job.Cell.Target.Format, c.facts.List.Offers, c.facts.List.Candidates, c.job.Released}
 	if c.job.wants(images.Solve) && c.facts.List.OK {
 		c.solve(ctx, src, offered)
 	}
+	if !c.dead && c.job.wants(images.Latest, images.Versions, images.Origin, images.Remove) && !c.use(ctx, src) {
+		return
+	}
+	if !c.dead && c.job.wants(images.Pinned, images.Upgrade, images.Downgrade) && c.facts.List.OK {
+		c.changes(ctx, src, offered)
+	}
+	if !c.dead && c.job.wants(images.Tampering) && len(c.job.Packages) > 0 {
+		c.tampering(ctx)
+	}
+}
+
+// use installs the latest, looks at what is installed, and removes it again. It
+// reports whether the installation went well.
+func (c *cellRun) use(ctx context.Context, src guest.Source) bool {
 	before := c.listFiles(ctx)
 	if c.dead {
-		return
+		return false
 	}
 	c.latest(ctx, src)
 	if c.dead || !c.facts.Latest.OK {
-		return
+		return false
 	}
-	c.audit(ctx)
-	if !c.dead {
+	if c.job.wants(images.Latest) {
+		c.audit(ctx)
+	}
+	if !c.dead && c.job.wants(images.Versions) {
 		c.versions(ctx)
 	}
 	if !c.dead && c.job.wants(images.Origin) {
@@ -49,12 +69,7 @@ func (c *cellRun) scenarios(ctx context.Context) {
 	if !c.dead && c.job.wants(images.Remove) {
 		c.remove(ctx, src, before)
 	}
-	if !c.dead && c.job.wants(images.Pinned, images.Upgrade, images.Downgrade) {
-		c.changes(ctx, src, offered)
-	}
-	if !c.dead && c.job.wants(images.Tampering) && len(c.job.Packages) > 0 {
-		c.tampering(ctx)
-	}
+	return true
 }
 
 // begin and end frame the steps of a scenario.
