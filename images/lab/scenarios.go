@@ -193,8 +193,9 @@ func (c *cellRun) along(ctx context.Context, src guest.Source) (said images.Outc
 	for _, name := range src.Packages {
 		o.Pins = append(o.Pins, guest.Pin{Package: name})
 	}
-	s, _ := ask(ctx, c, images.Solve, &said, c.guest.Solve(src, o))
+	s, ok := ask(ctx, c, images.Solve, &said, c.guest.Solve(src, o))
 	c.facts.Latest.Brought = slices.DeleteFunc(s.Would, func(p images.Installed) bool { return slices.Contains(src.Packages, p.Package) })
+	c.alone = ok && s.OK && len(c.facts.Latest.Brought) == 0
 	return said
 }
 

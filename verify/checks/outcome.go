@@ -25,8 +25,8 @@ func outcome(f *images.CellFacts, o images.Outcome, message string) []verify.Fin
 	case o.OK:
 		return nil
 	case o.Fault != "":
-		// A time-out may be an endless maintainer script or a slow machine:
-		// nobody can tell.
+		// A time-out has a fault too: where a maintainer script was found to be
+		// its reason, there is none.
 		x.Status = verify.Blocked
 	}
 	x.Got = o.Detail
