@@ -14,6 +14,8 @@ HOSTARCH := $(shell $(GO) env GOARCH)
 # One architecture beside this machine's own is installed on, emulated.
 FOREIGN  := $(if $(filter arm64,$(HOSTARCH)),amd64,arm64)
 OUT      := build/demo
+# What the profiles install on, unless other distributions are asked for.
+DEFAULT_IMAGES := debian-12 rpm-dnf4
 # Emulated, the first steps are enough for a demonstration.
 DEMO_FILTER := !suite:install || (channel:stable && (arch:$(HOSTARCH) || check: containsAny {install-setup, install-list, install-latest, install-versions}))
 
@@ -35,7 +37,7 @@ help: ## Show the targets
 .PHONY: demo
 demo: ready ## Publish, serve on loopback, verify, install in containers, report
 	@rm -rf $(OUT)/root
-	@set -e; bin/verify images build --arch $(subst $() ,$(comma),$(strip $(DEMO_ARCHES))) & images=$$!; \
+	@set -e; bin/verify images build $(DEFAULT_IMAGES) --arch $(subst $() ,$(comma),$(strip $(DEMO_ARCHES))) & images=$$!; \
 	bin/publish demo --out $(OUT) --layout kep-1731 $(if $(REAL),--real) $(if $(FAULT),--fault $(FAULT)); \
 	wait $$images
 	bin/publish serve $(OUT)/root -- bin/verify --profile kep-1731 --base-url {url} --key $(OUT)/key.asc \
@@ -68,7 +70,8 @@ deps: ## Install what is lacking, start Docker, register the emulators
 
 .PHONY: images
 images: ready ## Make the container images that the tests and the demo use
-	bin/verify images build --arch $(HOSTARCH),$(FOREIGN)
+	bin/verify images build $(DEFAULT_IMAGES) --arch $(HOSTARCH),$(FOREIGN)
+	bin/verify images build rpm-dnf5 rpm-zypper --arch $(HOSTARCH)
 
 .PHONY: test
 test: images vet ## Run all tests, with real tools and containers

@@ -69,7 +69,8 @@ func realCell(t *testing.T, distro string, arch repo.Arch, url string, key []byt
 		t.Fatalf("no distribution %q", distro)
 	}
 	target := repo.Target{Format: d.Manager.Format(), Channel: "stable", Minor: "1.26", URL: url}
-	job := Job{Cell: images.NewCell(target, distro, arch), Distro: d, RepoURL: url, Key: key, Packages: packages}
+	job := Job{Cell: images.NewCell(target, distro, arch), Distro: d, RepoURL: url, Key: key, Packages: packages,
+		Scenarios: []images.Scenario{images.Setup, images.List, images.Latest, images.Versions}}
 	for _, p := range packages {
 		job.Released = append(job.Released, p)
 		job.Binaries = append(job.Binaries, Binary{Package: p, Argv: []string{"/usr/bin/" + p}})
