@@ -115,6 +115,9 @@ type Outcome struct {
 	// Fault and Detail are those of the step that ended the scenario.
 	Fault  Fault  `json:"fault,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	// At is the index of that step in CellFacts.Steps; 0, which is never a
+	// scenario's, when it ended otherwise.
+	At int `json:"at,omitempty"`
 	// Steps are indices into CellFacts.Steps: from First, Count of them.
 	First int `json:"first"`
 	Count int `json:"count"`
@@ -218,9 +221,15 @@ type AuditFacts struct {
 	Unowned []string `json:"unowned,omitempty"`
 	// Units are systemd-analyze's complaints of the packages' units; UnitsAsked
 	// is false where the image has no systemd-analyze.
-	Units      []string `json:"units,omitempty"`
+	Units []string `json:"units,omitempty"`
+	// Missing are the files that the packages' units and drop-ins name and that
+	// are not there, each with the place that names it, at most MaxMissing.
+	Missing    []string `json:"missing,omitempty"`
 	UnitsAsked bool     `json:"units_asked,omitempty"`
 }
+
+// MaxMissing bounds AuditFacts.Missing.
+const MaxMissing = 100
 
 // ChangeFacts is how the installed versions were changed to others.
 type ChangeFacts struct {
@@ -232,6 +241,9 @@ type ChangeFacts struct {
 	Warnings  []string    `json:"warnings,omitempty"`
 	// Runs are the installed programs, run in those versions.
 	Runs []Run `json:"runs,omitempty"`
+	// Lost are the configuration files that no longer have what the
+	// administrator had written into them before the change.
+	Lost []string `json:"lost,omitempty"`
 }
 
 // RemoveFacts is what removing the packages left.

@@ -81,12 +81,13 @@ func (c *cellRun) end(o *images.Outcome) {
 	o.Count = len(c.facts.Steps) - o.First
 }
 
-// note takes a failed step into an outcome, and reports whether it succeeded.
-func note(o *images.Outcome, s images.Step) bool {
+// note takes the step that has just been run into an outcome, if it failed, and
+// reports whether it succeeded.
+func (c *cellRun) note(o *images.Outcome, s images.Step) bool {
 	if s.OK() {
 		return true
 	}
-	o.OK, o.Fault, o.Detail = false, s.Fault, s.Detail
+	o.OK, o.Fault, o.Detail, o.At = false, s.Fault, s.Detail, len(c.facts.Steps)-1
 	if o.Detail == "" {
 		o.Detail = fmt.Sprintf("%s: exit %d", guest.Quote(s.Argv), s.Exit)
 	}
@@ -112,7 +113,7 @@ func (c *cellRun) setup(ctx context.Context, src guest.Source) {
 	for _, cmd := range set.Commands {
 		step, _ := c.exec(ctx, images.Setup, cmd, 0)
 		f.Warnings = append(f.Warnings, guest.Warnings(step.Output)...)
-		if !note(&f.Outcome, step) {
+		if !c.note(&f.Outcome, step) {
 			return
 		}
 	}
@@ -138,7 +139,7 @@ func (c *cellRun) list(ctx context.Context, src guest.Source) {
 	var outputs []string
 	for _, cmd := range l.Commands {
 		step, out := c.exec(ctx, images.List, cmd, answerBytes)
-		if !note(&f.Outcome, step) {
+		if !c.note(&f.Outcome, step) {
 			return
 		}
 		if out.over {
@@ -158,16 +159,17 @@ func (c *cellRun) list(ctx context.Context, src guest.Source) {
 // package database what came of it, also after a failure.
 func (c *cellRun) latest(ctx context.Context, src guest.Source) {
 	f := &c.facts.Latest
+	o := c.along(ctx, src)
 	f.Outcome = c.begin()
 	defer c.end(&f.Outcome)
-	if o := c.along(ctx, src); c.dead {
+	if c.dead {
 		f.OK, f.Fault, f.Detail = false, o.Fault, o.Detail
 		return
 	}
 	inst := c.guest.InstallLatest(src)
 	step, _ := c.exec(ctx, images.Latest, inst.Command, 0)
 	f.Warnings = guest.Warnings(step.Output)
-	note(&f.Outcome, step)
+	c.note(&f.Outcome, step)
 	if c.dead {
 		return
 	}
@@ -179,7 +181,7 @@ func (c *cellRun) latest(ctx context.Context, src guest.Source) {
 	case err != nil:
 		f.OK, f.Detail = false, err.Error()
 	default:
-		note(&f.Outcome, query)
+		c.note(&f.Outcome, query)
 	}
 }
 
@@ -216,7 +218,7 @@ func (c *cellRun) runs(ctx context.Context, s images.Scenario, o *images.Outcome
 		runs = append(runs, images.Run{
 			Argv: b.Argv, Exit: step.Exit, Stdout: string(out.data), Stderr: string(out.errs.data), Fault: step.Fault, Detail: step.Detail,
 		})
-		if !note(o, step) && c.dead {
+		if !c.note(o, step) && c.dead {
 			break
 		}
 	}
