@@ -3,11 +3,14 @@ package lab
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/pkgverify/repo"
@@ -83,9 +86,27 @@ type pkg struct {
 	postinst      string
 	// program is the script in /usr/bin; the default prints the version.
 	program string
+	// image is put in the place of the script: a program of any kind.
+	image []byte
+	// files are brought beside it, by path; those of /etc are configuration files.
+	files map[string]string
+}
+
+// configs are the configuration files of a package.
+func (p pkg) configs() []string {
+	var paths []string
+	for _, path := range slices.Sorted(maps.Keys(p.files)) {
+		if strings.HasPrefix(path, "/etc/") {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func (p pkg) script() []byte {
+	if p.image != nil {
+		return p.image
+	}
 	if p.program != "" {
 		return []byte("#!/bin/sh\n" + p.program + "\n")
 	}
@@ -108,6 +129,12 @@ func debTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 		write(t, filepath.Join(root, "DEBIAN/control"), []byte(control), 0o644)
 		if p.postinst != "" {
 			write(t, filepath.Join(root, "DEBIAN/postinst"), []byte("#!/bin/sh\n"+p.postinst+"\n"), 0o755)
+		}
+		for path, text := range p.files {
+			write(t, filepath.Join(root, path), []byte(text), 0o644)
+		}
+		if c := p.configs(); c != nil {
+			write(t, filepath.Join(root, "DEBIAN/conffiles"), []byte(strings.Join(c, "\n")+"\n"), 0o644)
 		}
 		out := filepath.Join(dir, deb, fmt.Sprintf("%s_%s-1.1_%s.deb", p.name, p.version, deb))
 		write(t, out, nil, 0o644)
@@ -142,7 +169,17 @@ func rpmTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 		}
 		write(t, filepath.Join(work, p.name), p.script(), 0o755)
 		spec += "%description\ntest\n%install\ninstall -D -m 755 " + filepath.Join(work, p.name) + " %{buildroot}/usr/bin/" + p.name +
-			"\n%files\n/usr/bin/" + p.name + "\n"
+			"\n"
+		list := "%files\n/usr/bin/" + p.name + "\n"
+		for path, text := range p.files {
+			write(t, filepath.Join(work, "files", path), []byte(text), 0o644)
+			spec += "install -D -m 644 " + filepath.Join(work, "files", path) + " %{buildroot}" + path + "\n"
+			if slices.Contains(p.configs(), path) {
+				path = "%config(noreplace) " + path
+			}
+			list += path + "\n"
+		}
+		spec += list
 		if p.postinst != "" {
 			spec += "%post\n" + p.postinst + "\n"
 		}
