@@ -53,8 +53,8 @@ func parseConfigs(text string) ([]string, error) {
 			continue // "(contains no files)"
 		}
 		f := strings.Fields(l)
-		if len(f) > 1 && f[len(f)-1] == "obsolete" {
-			continue // the version that is installed has it no more
+		if len(f) > 1 && (f[len(f)-1] == "obsolete" || f[len(f)-1] == "newconffile") {
+			continue // the version that is installed has it no more, or not yet
 		}
 		if len(f) > 1 && len(f[len(f)-1]) == 32 {
 			l = strings.TrimSpace(strings.TrimSuffix(l, f[len(f)-1]))

@@ -89,7 +89,7 @@ func TestMisbehaviour(t *testing.T) {
 	s := newSigner(t, "repo")
 	for _, tc := range []struct {
 		distro string
-		tree   func(*testing.T, signer, repo.Arch, ...pkg) string
+		tree   func(testing.TB, signer, repo.Arch, ...pkg) string
 	}{{"debian-12", debTree}, {"rpm-dnf4", rpmTree}} {
 		for _, m := range misbehaviours() {
 			format := repo.Deb

@@ -36,7 +36,7 @@ func TestRefusals(t *testing.T) {
 	good := pkg{name: "kubeadm", version: "1.26.0"}
 	failing := pkg{name: "kubeadm", version: "1.26.0", postinst: "echo it went wrong >&2; exit 3"}
 	needy := pkg{name: "kubeadm", version: "1.26.0", requires: "there-is-no-such"}
-	type tree = func(*testing.T, signer, repo.Arch, ...pkg) string
+	type tree = func(testing.TB, signer, repo.Arch, ...pkg) string
 	for _, tc := range []struct {
 		name   string
 		distro string
@@ -138,7 +138,7 @@ func TestTimeUp(t *testing.T) {
 func TestEndlessScript(t *testing.T) {
 	s := newSigner(t, "repo")
 	endless := pkg{name: "kubeadm", version: "1.26.0", postinst: "sleep 1000000"}
-	for distro, tree := range map[string]func(*testing.T, signer, repo.Arch, ...pkg) string{
+	for distro, tree := range map[string]func(testing.TB, signer, repo.Arch, ...pkg) string{
 		"debian-12": debTree, "rpm-dnf4": rpmTree, "rpm-dnf5": rpmTree, "rpm-zypper": rpmTree,
 	} {
 		t.Run(distro, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 )
 
 // tool returns the path of a program that a test cannot do without.
-func tool(t *testing.T, name string) string {
+func tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -27,7 +27,7 @@ func tool(t *testing.T, name string) string {
 }
 
 // sh runs a program on this machine and returns its standard output.
-func sh(t *testing.T, dir string, env []string, name string, args ...string) []byte {
+func sh(t testing.TB, dir string, env []string, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), tool(t, name), args...)
 	cmd.Dir = dir
@@ -40,7 +40,7 @@ func sh(t *testing.T, dir string, env []string, name string, args ...string) []b
 	return out.Bytes()
 }
 
-func write(t *testing.T, path string, data []byte, mode os.FileMode) {
+func write(t testing.TB, path string, data []byte, mode os.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -52,11 +52,11 @@ func write(t *testing.T, path string, data []byte, mode os.FileMode) {
 
 // signer is an OpenPGP key in a gpg home of its own.
 type signer struct {
-	t    *testing.T
+	t    testing.TB
 	home string
 }
 
-func newSigner(t *testing.T, name string) signer {
+func newSigner(t testing.TB, name string) signer {
 	t.Helper()
 	// gpg-agent's socket needs a short path.
 	home, err := os.MkdirTemp("", "gpg")
@@ -115,7 +115,7 @@ func (p pkg) script() []byte {
 
 // debTree publishes packages as OBS does: flat, with dpkg-scanpackages, and
 // signed. It returns the folder.
-func debTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
+func debTree(t testing.TB, s signer, arch repo.Arch, pkgs ...pkg) string {
 	t.Helper()
 	dir := t.TempDir()
 	deb := arch.In(repo.Deb)
@@ -147,7 +147,7 @@ func debTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 	return dir
 }
 
-func signDeb(t *testing.T, s signer, dir string) {
+func signDeb(t testing.TB, s signer, dir string) {
 	t.Helper()
 	release := filepath.Join(dir, "Release")
 	s.gpg("--clearsign", "-o", filepath.Join(dir, "InRelease"), release)
@@ -157,7 +157,7 @@ func signDeb(t *testing.T, s signer, dir string) {
 
 // rpmTree publishes packages as OBS does: createrepo_c, signed rpms, a signed
 // repomd.xml.
-func rpmTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
+func rpmTree(t testing.TB, s signer, arch repo.Arch, pkgs ...pkg) string {
 	t.Helper()
 	dir := t.TempDir()
 	rpm := arch.In(repo.RPM)
@@ -199,7 +199,7 @@ func rpmTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 	return dir
 }
 
-func signRPM(t *testing.T, s signer, dir string) {
+func signRPM(t testing.TB, s signer, dir string) {
 	t.Helper()
 	repomd := filepath.Join(dir, "repodata/repomd.xml")
 	s.gpg("--armor", "--detach-sign", "-o", repomd+".asc", repomd)
@@ -208,7 +208,7 @@ func signRPM(t *testing.T, s signer, dir string) {
 
 // serve serves a folder on loopback and returns its URL, with the colons that
 // the real repositories' paths have.
-func serve(t *testing.T, dir string) string {
+func serve(t testing.TB, dir string) string {
 	t.Helper()
 	const prefix = "/core:/stable:/v1.26/x/"
 	srv := httptest.NewServer(http.StripPrefix(prefix, http.FileServer(http.Dir(dir))))
