@@ -50,7 +50,8 @@ func Scenarios() []Scenario {
 
 // Fault is a kind of failure that is, or may be, the laboratory's own. An
 // empty Fault means that the command ran to its end and its exit code is the
-// package manager's word.
+// package manager's word, or that it was killed for a maintainer script of the
+// packages that does not end, as Detail then says.
 type Fault string
 
 const (
@@ -63,8 +64,8 @@ const (
 	FaultDisk Fault = "disk"
 	// FaultMemory: the kernel killed the command for want of memory.
 	FaultMemory Fault = "memory"
-	// FaultTimeout: the step did not end in its time. An endless maintainer
-	// script does that too, so the reader of the facts decides whose fault it is.
+	// FaultTimeout: the step did not end in its time, and no maintainer script
+	// of the packages was found to be the reason.
 	FaultTimeout Fault = "timeout"
 	// FaultMirror: a server that is not the repository under test failed.
 	FaultMirror Fault = "mirror"
@@ -75,8 +76,9 @@ const (
 	FaultInterrupted Fault = "interrupted"
 )
 
-// Blames reports whether f by itself clears the packages: a result with such a
-// fault is blocked, not failed. Time-outs are not among them.
+// Blames reports whether f speaks against the laboratory, so that the cell
+// itself is blocked. A time-out may be a slow machine or a program that never
+// ends: only the step is blocked.
 func (f Fault) Blames() bool { return f != "" && f != FaultTimeout }
 
 // Step is one command that was run in a guest, or one file put there (Argv is
@@ -113,6 +115,9 @@ type Outcome struct {
 	// Fault and Detail are those of the step that ended the scenario.
 	Fault  Fault  `json:"fault,omitempty"`
 	Detail string `json:"detail,omitempty"`
+	// At is the index of that step in CellFacts.Steps; 0, which is never a
+	// scenario's, when it ended otherwise.
+	At int `json:"at,omitempty"`
 	// Steps are indices into CellFacts.Steps: from First, Count of them.
 	First int `json:"first"`
 	Count int `json:"count"`
@@ -216,9 +221,15 @@ type AuditFacts struct {
 	Unowned []string `json:"unowned,omitempty"`
 	// Units are systemd-analyze's complaints of the packages' units; UnitsAsked
 	// is false where the image has no systemd-analyze.
-	Units      []string `json:"units,omitempty"`
+	Units []string `json:"units,omitempty"`
+	// Missing are the files that the packages' units and drop-ins name and that
+	// are not there, each with the place that names it, at most MaxMissing.
+	Missing    []string `json:"missing,omitempty"`
 	UnitsAsked bool     `json:"units_asked,omitempty"`
 }
+
+// MaxMissing bounds AuditFacts.Missing.
+const MaxMissing = 100
 
 // ChangeFacts is how the installed versions were changed to others.
 type ChangeFacts struct {
@@ -230,6 +241,9 @@ type ChangeFacts struct {
 	Warnings  []string    `json:"warnings,omitempty"`
 	// Runs are the installed programs, run in those versions.
 	Runs []Run `json:"runs,omitempty"`
+	// Lost are the configuration files that no longer have what the
+	// administrator had written into them before the change.
+	Lost []string `json:"lost,omitempty"`
 }
 
 // RemoveFacts is what removing the packages left.

@@ -59,6 +59,9 @@ type Auditor interface {
 	Altered(packages []string) Question[[]string]
 	// Owners gives the package of each file that the packages brought.
 	Owners(packages []string) Question[map[string]string]
+	// Configs gives the configuration files of the packages (conffiles, %config),
+	// which are the administrator's once they are installed.
+	Configs(packages []string) Question[[]string]
 }
 
 // Remover takes packages away.
@@ -69,4 +72,12 @@ type Remover interface {
 	Purge(packages []string) (Command, bool)
 	// Autoremove removes what nobody asked for and nothing needs any more.
 	Autoremove() Command
+}
+
+// Asker is a guest whose package manager asks about a configuration file that
+// both the administrator and the new version have changed.
+type Asker interface {
+	// Answered tells it, for what follows, to keep the administrator's: nobody
+	// is there to answer.
+	Answered() File
 }

@@ -25,6 +25,9 @@ type cellRun struct {
 	facts images.CellFacts
 	// dead is set when the container can take no more commands.
 	dead bool
+	// alone is set when the package manager has said that nothing is installed
+	// but the packages under test.
+	alone bool
 }
 
 // cell runs one cell to its end.
@@ -232,16 +235,16 @@ func (c *cellRun) unrecorded(ctx context.Context, s images.Scenario, cmd guest.C
 	answer := heard{capped{limit: answerLimit}, capped{limit: answerLimit}}
 	var all headTail
 	limit := c.p.opts.Timeouts.of(s, c.facts.Emulated)
-	res, err := c.box.Exec(ctx, engine.Command{
-		Argv: cmd.Argv, Env: cmd.Env, Stdout: io.MultiWriter(&all, &answer), Stderr: io.MultiWriter(&all, &answer.errs), Timeout: limit,
-	})
+	res, seen, err := c.timed(ctx, engine.Command{
+		Argv: cmd.Argv, Env: cmd.Env, Stdout: io.MultiWriter(&all, &answer), Stderr: io.MultiWriter(&all, &answer.errs),
+	}, limit)
 	step := images.Step{Scenario: s, Argv: envArgv(cmd), Exit: res.Exit, Duration: res.Duration}
 	step.Output, step.Truncated = all.result()
 	if err != nil {
 		step.Exit = -1
 		step.Fault, step.Detail = faultOf(ctx, err), err.Error()
 		if step.Fault == images.FaultTimeout {
-			step.Detail = fmt.Sprintf("killed after %s, the limit for a step of %s", limit, s)
+			step.Fault, step.Detail = c.whose(seen, step.Output, limit, s)
 		}
 		c.dead = true
 	} else {

@@ -20,7 +20,7 @@ func ask[T any](ctx context.Context, c *cellRun, s images.Scenario, o *images.Ou
 		step, out := c.exec(ctx, s, cmd, answerBytes)
 		switch {
 		case step.Fault != "":
-			note(o, step)
+			c.note(o, step)
 			return none, false
 		case out.over || out.errs.over:
 			o.OK, o.Detail = false, fmt.Sprintf("%s: more than %d bytes of output", guest.Quote(cmd.Argv), answerBytes)
@@ -83,7 +83,7 @@ func (c *cellRun) audit(ctx context.Context) {
 			f.Unowned = append(f.Unowned, path)
 		}
 	}
-	if len(c.job.Units) == 0 {
+	if c.units(ctx, owners); c.dead || len(c.job.Units) == 0 {
 		return
 	}
 	step, _ := c.exec(ctx, images.Latest, guest.Command{Argv: []string{"sh", "-c", "command -v systemd-analyze || exit 3"}}, versionBytes)
@@ -93,7 +93,7 @@ func (c *cellRun) audit(ctx context.Context) {
 	f.UnitsAsked = true
 	step, out := c.exec(ctx, images.Latest, guest.Command{Argv: append([]string{"systemd-analyze", "--man=no", "verify"}, c.job.Units...)}, answerBytes)
 	if step.Fault != "" {
-		note(&f.Outcome, step)
+		c.note(&f.Outcome, step)
 		return
 	}
 	for l := range strings.Lines(string(out.errs.data)) {
@@ -114,7 +114,7 @@ func (c *cellRun) changes(ctx context.Context, src guest.Source, offered choice)
 		}
 		return
 	}
-	if r := c.facts.Remove; !r.OK || !r.Compared || len(r.Left)+len(r.Kept) > 0 {
+	if r := c.facts.Remove; c.facts.Latest.Ran && (!r.OK || !r.Compared || len(r.Left)+len(r.Kept) > 0) {
 		if !c.renew(ctx, src) {
 			return
 		}
@@ -123,11 +123,27 @@ func (c *cellRun) changes(ctx context.Context, src guest.Source, offered choice)
 	if c.dead || !c.facts.Pinned.OK || !c.job.wants(images.Upgrade, images.Downgrade) {
 		return
 	}
-	c.change(ctx, src, images.Upgrade, &c.facts.Upgrade, guest.Order{Pins: latest})
+	c.upgrade(ctx, src, latest)
 	if c.dead || !c.facts.Upgrade.OK || !c.job.wants(images.Downgrade) {
 		return
 	}
 	c.change(ctx, src, images.Downgrade, &c.facts.Downgrade, guest.Order{Pins: old, Downgrade: true})
+}
+
+// upgrade goes to the latest, with configuration files that were changed before.
+func (c *cellRun) upgrade(ctx context.Context, src guest.Source, latest []guest.Pin) {
+	f := &c.facts.Upgrade
+	start := c.begin()
+	defer func() { f.First = start.First; c.end(&f.Outcome) }()
+	changed, ok := c.administer(ctx, images.Upgrade, &start)
+	if !ok {
+		f.Outcome = start
+		return
+	}
+	c.change(ctx, src, images.Upgrade, f, guest.Order{Pins: latest})
+	if f.OK && !c.dead {
+		f.Lost = c.lost(ctx, images.Upgrade, &f.Outcome, changed)
+	}
 }
 
 // renew sets a fresh container up. What goes wrong there, after it went well in
@@ -164,7 +180,7 @@ func (c *cellRun) change(ctx context.Context, src guest.Source, s images.Scenari
 	inst := c.guest.Install(src, o)
 	step, _ := c.exec(ctx, s, inst.Command, 0)
 	f.Warnings = guest.Warnings(step.Output)
-	if note(&f.Outcome, step); c.dead {
+	if c.note(&f.Outcome, step); c.dead {
 		return
 	}
 	query, out := c.exec(ctx, s, inst.Query, answerBytes)
@@ -176,7 +192,7 @@ func (c *cellRun) change(ctx context.Context, src guest.Source, s images.Scenari
 	case err != nil:
 		f.OK, f.Detail = false, err.Error()
 		return
-	case !note(&f.Outcome, query):
+	case !c.note(&f.Outcome, query):
 		return
 	}
 	programs := slices.DeleteFunc(slices.Clone(c.job.Binaries), func(b Binary) bool {

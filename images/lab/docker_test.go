@@ -35,7 +35,7 @@ func openEngine(t *testing.T) engine.Engine {
 	return e
 }
 
-func builder(t *testing.T) *build.Builder {
+func builder(t testing.TB) *build.Builder {
 	t.Helper()
 	dir, err := build.DefaultDir()
 	if err != nil {
@@ -45,7 +45,7 @@ func builder(t *testing.T) *build.Builder {
 }
 
 // testLog writes a build's log to a test's.
-type testLog struct{ t *testing.T }
+type testLog struct{ t testing.TB }
 
 func (l testLog) Write(p []byte) (int, error) {
 	l.t.Log(strings.TrimRight(string(p), "\n"))
@@ -104,7 +104,7 @@ func TestRealCells(t *testing.T) {
 		distro   string
 		arch     repo.Arch
 		revision string
-		tree     func(*testing.T, signer, repo.Arch, ...pkg) string
+		tree     func(testing.TB, signer, repo.Arch, ...pkg) string
 	}{
 		{"debian-12", repo.AMD64, "-1.1", debTree},
 		{"rpm-dnf4", repo.AMD64, "-150500.1.1", rpmTree},

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/empty"
 
@@ -197,6 +198,51 @@ func TestFaultsOfTheLaboratory(t *testing.T) {
 				t.Errorf("%d containers are left", tc.eng.running)
 			}
 		})
+	}
+}
+
+// TestOnlyWhatIsSelected: a cell does the work that the selected scenarios need
+// and no other.
+func TestOnlyWhatIsSelected(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		scenarios []images.Scenario
+		want      []string
+	}{
+		{[]images.Scenario{}, []string{"apt-get update"}}, // every cell is set up
+		{[]images.Scenario{images.Setup}, []string{"apt-get update"}},
+		{[]images.Scenario{images.List}, []string{"apt-get update", "apt-cache policy"}},
+		{[]images.Scenario{images.Solve}, []string{"apt-get update", "apt-cache policy", "apt-get install --simulate"}},
+		{[]images.Scenario{images.Latest}, []string{"apt-get update", "apt-cache policy", "apt-get install", "dpkg --verify"}},
+		{[]images.Scenario{images.Versions}, []string{"apt-get update", "apt-get install", "/usr/bin/kubeadm"}},
+		{[]images.Scenario{images.Origin}, []string{"apt-get update", "apt-get install", "apt-cache policy"}},
+	} {
+		var did []string
+		ok := healthy(repo.AMD64)
+		eng := &scripted{arch: "amd64", answer: func(argv []string) (string, int, error) {
+			name := argv[0]
+			for _, word := range []string{"update", "policy", "install", "--simulate", "--verify"} {
+				if slices.Contains(argv, word) {
+					name += " " + word
+				}
+			}
+			if name == "apt-get" || name == "/usr/bin/kubeadm" || strings.Contains(name, " ") && !slices.Contains(did, name) {
+				did = append(did, name)
+			}
+			return ok(argv)
+		}}
+		job := scriptedJob(repo.AMD64, 26)
+		job.Scenarios = tc.scenarios
+		facts, err := Run(t.Context(), eng, []Job{job}, Options{Run: "r", Images: oneImage{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if facts[0].Blocked != nil {
+			t.Errorf("%q: blocked: %s", tc.scenarios, facts[0].Blocked)
+		}
+		if diff := cmp.Diff(tc.want, did); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", tc.scenarios, diff)
+		}
 	}
 }
 

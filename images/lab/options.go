@@ -31,6 +31,9 @@ type Job struct {
 	Binaries []Binary
 	// Units are the systemd units that the packages bring, by name.
 	Units []string
+	// Created are files that are made after the installation, so that a unit may
+	// name them.
+	Created []string
 	// Scenarios are to be tried; nil is all. What one of them needs is done too.
 	Scenarios []images.Scenario
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/engine"
@@ -35,7 +36,7 @@ func TestRefusals(t *testing.T) {
 	good := pkg{name: "kubeadm", version: "1.26.0"}
 	failing := pkg{name: "kubeadm", version: "1.26.0", postinst: "echo it went wrong >&2; exit 3"}
 	needy := pkg{name: "kubeadm", version: "1.26.0", requires: "there-is-no-such"}
-	type tree = func(*testing.T, signer, repo.Arch, ...pkg) string
+	type tree = func(testing.TB, signer, repo.Arch, ...pkg) string
 	for _, tc := range []struct {
 		name   string
 		distro string
@@ -116,9 +117,9 @@ func TestUnreachableRepositoryIsBlamedOnTheLaboratory(t *testing.T) {
 	}
 }
 
-// TestEndlessPostinst checks that a package that never ends is ended, and its
-// container goes.
-func TestEndlessPostinst(t *testing.T) {
+// TestTimeUp checks that a package that never ends is ended, and its container
+// goes. Nothing is laid at its door before its script has had its time.
+func TestTimeUp(t *testing.T) {
 	s := newSigner(t, "repo")
 	dir := debTree(t, s, repo.AMD64, pkg{name: "kubeadm", version: "1.26.0", postinst: "sleep 1000000"})
 	run := ""
@@ -130,6 +131,31 @@ func TestEndlessPostinst(t *testing.T) {
 		t.Errorf("want a time-out and no block, got %+v, blocked %v", f.Latest.Outcome, f.Blocked)
 	}
 	noneLeft(t, run)
+}
+
+// TestEndlessScript checks that a maintainer script that does not end is found
+// out, with every package manager.
+func TestEndlessScript(t *testing.T) {
+	s := newSigner(t, "repo")
+	endless := pkg{name: "kubeadm", version: "1.26.0", postinst: "sleep 1000000"}
+	for distro, tree := range map[string]func(testing.TB, signer, repo.Arch, ...pkg) string{
+		"debian-12": debTree, "rpm-dnf4": rpmTree, "rpm-dnf5": rpmTree, "rpm-zypper": rpmTree,
+	} {
+		t.Run(distro, func(t *testing.T) {
+			t.Parallel()
+			run := ""
+			f := realCell(t, distro, repo.AMD64, serve(t, tree(t, s, repo.AMD64, endless)), s.public(), []string{"kubeadm"}, func(j *Job, o *Options) {
+				// Unpacking one small file needs less than half of it.
+				o.Timeouts.Install = 40 * time.Second
+				j.Scenarios = []images.Scenario{images.Latest, images.Remove}
+				run = o.Run
+			})
+			if o := f.Latest.Outcome; f.Blocked != nil || o.OK || o.Fault != "" || !strings.Contains(o.Detail, "does not end") || !strings.Contains(o.Detail, ": sleep 1000000") {
+				t.Errorf("want a failure of the script's, got %+v, blocked %v", o, f.Blocked)
+			}
+			noneLeft(t, run)
+		})
+	}
 }
 
 // TestInterrupted cancels a run in the middle of an installation.

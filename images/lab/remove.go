@@ -106,7 +106,7 @@ func (c *cellRun) remove(ctx context.Context, src guest.Source, before files) {
 	}
 	run := func(cmd guest.Command) bool {
 		step, _ := c.exec(ctx, images.Remove, cmd, 0)
-		return note(&f.Outcome, step)
+		return c.note(&f.Outcome, step)
 	}
 	if !run(c.guest.Autoremove()) {
 		return
@@ -158,7 +158,7 @@ func (c *cellRun) present(ctx context.Context, src guest.Source, o *images.Outco
 	inst := c.guest.InstallLatest(src)
 	step, out := c.exec(ctx, images.Remove, inst.Query, answerBytes)
 	if step.Fault != "" {
-		return nil, note(o, step)
+		return nil, c.note(o, step)
 	}
 	installed, err := inst.Read(string(out.data))
 	if err != nil {

@@ -23,24 +23,44 @@ func (c *cellRun) scenarios(ctx context.Context) {
 	if c.dead || !c.facts.Setup.OK {
 		return
 	}
-	c.list(ctx, src)
-	if c.dead {
-		return
+	var offered choice
+	if c.job.wants(images.List, images.Solve, images.Latest, images.Pinned, images.Upgrade, images.Downgrade) {
+		// What install-latest finds is compared with the preferred versions.
+		c.list(ctx, src)
+		if c.dead {
+			return
+		}
+		offered = choice{c.job.Cell.Target.Format, c.facts.List.Offers, c.facts.List.Candidates, c.job.Released}
 	}
-	offered := choice{c.job.Cell.Target.Format, c.facts.List.Offers, c.facts.List.Candidates, c.job.Released}
 	if c.job.wants(images.Solve) && c.facts.List.OK {
 		c.solve(ctx, src, offered)
 	}
+	if !c.dead && c.job.wants(images.Latest, images.Versions, images.Origin, images.Remove) && !c.use(ctx, src) {
+		return
+	}
+	if !c.dead && c.job.wants(images.Pinned, images.Upgrade, images.Downgrade) && c.facts.List.OK {
+		c.changes(ctx, src, offered)
+	}
+	if !c.dead && c.job.wants(images.Tampering) && len(c.job.Packages) > 0 {
+		c.tampering(ctx)
+	}
+}
+
+// use installs the latest, looks at what is installed, and removes it again. It
+// reports whether the installation went well.
+func (c *cellRun) use(ctx context.Context, src guest.Source) bool {
 	before := c.listFiles(ctx)
 	if c.dead {
-		return
+		return false
 	}
 	c.latest(ctx, src)
 	if c.dead || !c.facts.Latest.OK {
-		return
+		return false
 	}
-	c.audit(ctx)
-	if !c.dead {
+	if c.job.wants(images.Latest) {
+		c.audit(ctx)
+	}
+	if !c.dead && c.job.wants(images.Versions) {
 		c.versions(ctx)
 	}
 	if !c.dead && c.job.wants(images.Origin) {
@@ -49,12 +69,7 @@ func (c *cellRun) scenarios(ctx context.Context) {
 	if !c.dead && c.job.wants(images.Remove) {
 		c.remove(ctx, src, before)
 	}
-	if !c.dead && c.job.wants(images.Pinned, images.Upgrade, images.Downgrade) {
-		c.changes(ctx, src, offered)
-	}
-	if !c.dead && c.job.wants(images.Tampering) && len(c.job.Packages) > 0 {
-		c.tampering(ctx)
-	}
+	return true
 }
 
 // begin and end frame the steps of a scenario.
@@ -66,12 +81,13 @@ func (c *cellRun) end(o *images.Outcome) {
 	o.Count = len(c.facts.Steps) - o.First
 }
 
-// note takes a failed step into an outcome, and reports whether it succeeded.
-func note(o *images.Outcome, s images.Step) bool {
+// note takes the step that has just been run into an outcome, if it failed, and
+// reports whether it succeeded.
+func (c *cellRun) note(o *images.Outcome, s images.Step) bool {
 	if s.OK() {
 		return true
 	}
-	o.OK, o.Fault, o.Detail = false, s.Fault, s.Detail
+	o.OK, o.Fault, o.Detail, o.At = false, s.Fault, s.Detail, len(c.facts.Steps)-1
 	if o.Detail == "" {
 		o.Detail = fmt.Sprintf("%s: exit %d", guest.Quote(s.Argv), s.Exit)
 	}
@@ -97,7 +113,7 @@ func (c *cellRun) setup(ctx context.Context, src guest.Source) {
 	for _, cmd := range set.Commands {
 		step, _ := c.exec(ctx, images.Setup, cmd, 0)
 		f.Warnings = append(f.Warnings, guest.Warnings(step.Output)...)
-		if !note(&f.Outcome, step) {
+		if !c.note(&f.Outcome, step) {
 			return
 		}
 	}
@@ -123,7 +139,7 @@ func (c *cellRun) list(ctx context.Context, src guest.Source) {
 	var outputs []string
 	for _, cmd := range l.Commands {
 		step, out := c.exec(ctx, images.List, cmd, answerBytes)
-		if !note(&f.Outcome, step) {
+		if !c.note(&f.Outcome, step) {
 			return
 		}
 		if out.over {
@@ -143,16 +159,17 @@ func (c *cellRun) list(ctx context.Context, src guest.Source) {
 // package database what came of it, also after a failure.
 func (c *cellRun) latest(ctx context.Context, src guest.Source) {
 	f := &c.facts.Latest
+	o := c.along(ctx, src)
 	f.Outcome = c.begin()
 	defer c.end(&f.Outcome)
-	if o := c.along(ctx, src); c.dead {
+	if c.dead {
 		f.OK, f.Fault, f.Detail = false, o.Fault, o.Detail
 		return
 	}
 	inst := c.guest.InstallLatest(src)
 	step, _ := c.exec(ctx, images.Latest, inst.Command, 0)
 	f.Warnings = guest.Warnings(step.Output)
-	note(&f.Outcome, step)
+	c.note(&f.Outcome, step)
 	if c.dead {
 		return
 	}
@@ -164,7 +181,7 @@ func (c *cellRun) latest(ctx context.Context, src guest.Source) {
 	case err != nil:
 		f.OK, f.Detail = false, err.Error()
 	default:
-		note(&f.Outcome, query)
+		c.note(&f.Outcome, query)
 	}
 }
 
@@ -178,8 +195,9 @@ func (c *cellRun) along(ctx context.Context, src guest.Source) (said images.Outc
 	for _, name := range src.Packages {
 		o.Pins = append(o.Pins, guest.Pin{Package: name})
 	}
-	s, _ := ask(ctx, c, images.Solve, &said, c.guest.Solve(src, o))
+	s, ok := ask(ctx, c, images.Solve, &said, c.guest.Solve(src, o))
 	c.facts.Latest.Brought = slices.DeleteFunc(s.Would, func(p images.Installed) bool { return slices.Contains(src.Packages, p.Package) })
+	c.alone = ok && s.OK && len(c.facts.Latest.Brought) == 0
 	return said
 }
 
@@ -200,7 +218,7 @@ func (c *cellRun) runs(ctx context.Context, s images.Scenario, o *images.Outcome
 		runs = append(runs, images.Run{
 			Argv: b.Argv, Exit: step.Exit, Stdout: string(out.data), Stderr: string(out.errs.data), Fault: step.Fault, Detail: step.Detail,
 		})
-		if !note(o, step) && c.dead {
+		if !c.note(o, step) && c.dead {
 			break
 		}
 	}

@@ -17,7 +17,7 @@ func TestPackagesThatMisbehave(t *testing.T) {
 	s := newSigner(t, "repo")
 	for _, tc := range []struct {
 		distro, revision string
-		tree             func(*testing.T, signer, repo.Arch, ...pkg) string
+		tree             func(testing.TB, signer, repo.Arch, ...pkg) string
 	}{
 		{"debian-12", "-1.1", debTree},
 		{"rpm-dnf4", "-150500.1.1", rpmTree},

@@ -67,6 +67,8 @@ func (t *transcript) step(s images.Step) {
 	t.printf("# exit %d after %s\n", s.Exit, s.Duration.Round(time.Millisecond))
 	if s.Fault != "" {
 		t.note("possible fault of the laboratory (" + string(s.Fault) + "): " + s.Detail)
+	} else if s.Detail != "" {
+		t.note(s.Detail)
 	}
 }
 

@@ -3,18 +3,21 @@ package lab
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"sigs.k8s.io/pkgverify/repo"
 )
 
 // tool returns the path of a program that a test cannot do without.
-func tool(t *testing.T, name string) string {
+func tool(t testing.TB, name string) string {
 	t.Helper()
 	path, err := exec.LookPath(name)
 	if err != nil {
@@ -24,7 +27,7 @@ func tool(t *testing.T, name string) string {
 }
 
 // sh runs a program on this machine and returns its standard output.
-func sh(t *testing.T, dir string, env []string, name string, args ...string) []byte {
+func sh(t testing.TB, dir string, env []string, name string, args ...string) []byte {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), tool(t, name), args...)
 	cmd.Dir = dir
@@ -37,7 +40,7 @@ func sh(t *testing.T, dir string, env []string, name string, args ...string) []b
 	return out.Bytes()
 }
 
-func write(t *testing.T, path string, data []byte, mode os.FileMode) {
+func write(t testing.TB, path string, data []byte, mode os.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
@@ -49,11 +52,11 @@ func write(t *testing.T, path string, data []byte, mode os.FileMode) {
 
 // signer is an OpenPGP key in a gpg home of its own.
 type signer struct {
-	t    *testing.T
+	t    testing.TB
 	home string
 }
 
-func newSigner(t *testing.T, name string) signer {
+func newSigner(t testing.TB, name string) signer {
 	t.Helper()
 	// gpg-agent's socket needs a short path.
 	home, err := os.MkdirTemp("", "gpg")
@@ -83,9 +86,27 @@ type pkg struct {
 	postinst      string
 	// program is the script in /usr/bin; the default prints the version.
 	program string
+	// image is put in the place of the script: a program of any kind.
+	image []byte
+	// files are brought beside it, by path; those of /etc are configuration files.
+	files map[string]string
+}
+
+// configs are the configuration files of a package.
+func (p pkg) configs() []string {
+	var paths []string
+	for _, path := range slices.Sorted(maps.Keys(p.files)) {
+		if strings.HasPrefix(path, "/etc/") {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 func (p pkg) script() []byte {
+	if p.image != nil {
+		return p.image
+	}
 	if p.program != "" {
 		return []byte("#!/bin/sh\n" + p.program + "\n")
 	}
@@ -94,7 +115,7 @@ func (p pkg) script() []byte {
 
 // debTree publishes packages as OBS does: flat, with dpkg-scanpackages, and
 // signed. It returns the folder.
-func debTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
+func debTree(t testing.TB, s signer, arch repo.Arch, pkgs ...pkg) string {
 	t.Helper()
 	dir := t.TempDir()
 	deb := arch.In(repo.Deb)
@@ -109,6 +130,12 @@ func debTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 		if p.postinst != "" {
 			write(t, filepath.Join(root, "DEBIAN/postinst"), []byte("#!/bin/sh\n"+p.postinst+"\n"), 0o755)
 		}
+		for path, text := range p.files {
+			write(t, filepath.Join(root, path), []byte(text), 0o644)
+		}
+		if c := p.configs(); c != nil {
+			write(t, filepath.Join(root, "DEBIAN/conffiles"), []byte(strings.Join(c, "\n")+"\n"), 0o644)
+		}
 		out := filepath.Join(dir, deb, fmt.Sprintf("%s_%s-1.1_%s.deb", p.name, p.version, deb))
 		write(t, out, nil, 0o644)
 		sh(t, dir, nil, "dpkg-deb", "--root-owner-group", "-b", root, out)
@@ -120,7 +147,7 @@ func debTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 	return dir
 }
 
-func signDeb(t *testing.T, s signer, dir string) {
+func signDeb(t testing.TB, s signer, dir string) {
 	t.Helper()
 	release := filepath.Join(dir, "Release")
 	s.gpg("--clearsign", "-o", filepath.Join(dir, "InRelease"), release)
@@ -130,7 +157,7 @@ func signDeb(t *testing.T, s signer, dir string) {
 
 // rpmTree publishes packages as OBS does: createrepo_c, signed rpms, a signed
 // repomd.xml.
-func rpmTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
+func rpmTree(t testing.TB, s signer, arch repo.Arch, pkgs ...pkg) string {
 	t.Helper()
 	dir := t.TempDir()
 	rpm := arch.In(repo.RPM)
@@ -142,7 +169,17 @@ func rpmTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 		}
 		write(t, filepath.Join(work, p.name), p.script(), 0o755)
 		spec += "%description\ntest\n%install\ninstall -D -m 755 " + filepath.Join(work, p.name) + " %{buildroot}/usr/bin/" + p.name +
-			"\n%files\n/usr/bin/" + p.name + "\n"
+			"\n"
+		list := "%files\n/usr/bin/" + p.name + "\n"
+		for path, text := range p.files {
+			write(t, filepath.Join(work, "files", path), []byte(text), 0o644)
+			spec += "install -D -m 644 " + filepath.Join(work, "files", path) + " %{buildroot}" + path + "\n"
+			if slices.Contains(p.configs(), path) {
+				path = "%config(noreplace) " + path
+			}
+			list += path + "\n"
+		}
+		spec += list
 		if p.postinst != "" {
 			spec += "%post\n" + p.postinst + "\n"
 		}
@@ -162,7 +199,7 @@ func rpmTree(t *testing.T, s signer, arch repo.Arch, pkgs ...pkg) string {
 	return dir
 }
 
-func signRPM(t *testing.T, s signer, dir string) {
+func signRPM(t testing.TB, s signer, dir string) {
 	t.Helper()
 	repomd := filepath.Join(dir, "repodata/repomd.xml")
 	s.gpg("--armor", "--detach-sign", "-o", repomd+".asc", repomd)
@@ -171,7 +208,7 @@ func signRPM(t *testing.T, s signer, dir string) {
 
 // serve serves a folder on loopback and returns its URL, with the colons that
 // the real repositories' paths have.
-func serve(t *testing.T, dir string) string {
+func serve(t testing.TB, dir string) string {
 	t.Helper()
 	const prefix = "/core:/stable:/v1.26/x/"
 	srv := httptest.NewServer(http.StripPrefix(prefix, http.FileServer(http.Dir(dir))))

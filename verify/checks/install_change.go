@@ -36,7 +36,7 @@ func installUpgrade() verify.Check {
 		Suite:    verify.Install,
 		Severity: verify.Error,
 		Formats:  repo.Formats(),
-		Doc: `Asks that the packages of the release before the latest, once installed, are upgraded to the latest, unattended, and that the programs print the new version.
+		Doc: `Asks that the packages of the release before the latest, once installed, are upgraded to the latest, unattended, and that the programs print the new version. Before that a line is written into each of their configuration files, which must still be there after.
 
 Why: upgrades run the maintainer scripts of two versions and meet the files of the old one; a fresh installation does neither.
 
@@ -74,6 +74,10 @@ func changed(e *verify.CellExpectation, f *images.CellFacts, change *images.Chan
 		}
 	}
 	found := failedScripts(f, change.Warnings)
+	if len(change.Lost) > 0 {
+		found = append(found, verify.Finding{Message: "what was written into a configuration file is lost", Want: "the administrator's line in " + list(change.Lost),
+			Got: "files without it", Evidence: change.Lost, Hint: "make the file a conffile (deb) or %config(noreplace) (rpm), and keep scripts away from it"})
+	}
 	for _, want := range change.Want {
 		i := slices.IndexFunc(change.Installed, func(x images.Installed) bool { return x.Package == want.Package })
 		x := verify.Finding{Subject: verify.Subject{Package: want.Package, Version: want.Version}, Want: want.Version, Hint: "read the transcript of this cell"}

@@ -18,7 +18,9 @@ func installLatest() verify.Check {
 		Suite:    verify.Install,
 		Severity: verify.Error,
 		Formats:  repo.Formats(),
-		Doc: `Asks that all packages install together in their latest versions without a question, and that the package database then has them, whole, in just those versions; that the files are as the packages brought them (dpkg --verify, rpm -V), that every program is owned by a package, and, where the image has systemd-analyze, that it accepts the units.
+		Doc: `Asks that all packages install together in their latest versions without a question, and that the package database then has them, whole, in just those versions; that the files are as the packages brought them (dpkg --verify, rpm -V), that every program is owned by a package, that the programs and environment files that units and drop-ins name are there, and, where the image has systemd-analyze, that it accepts the units.
+
+A step that does not end in its time is blocked, for the machine may be slow, unless a maintainer script of these packages was found running then, and had taken half of that time by itself: then it fails. Under emulation it is always blocked.
 
 Why: checksums and signatures say nothing about dependencies, file conflicts and maintainer scripts. kubeadm 1.30 could not be installed for want of cri-tools 1.30 (k/r #3574).
 

@@ -65,6 +65,7 @@ func audited(f *images.CellFacts) []verify.Finding {
 	}
 	add("installed files are not as their package brought them", "nothing from dpkg --verify or rpm -V", a.Altered, "a maintainer script changes them, or the package contradicts itself")
 	add("installed programs are owned by no package", "an owner for every program", a.Unowned, "a maintainer script makes them: put them into the package")
+	add("a unit names a file that is not there", "the files that units and drop-ins name", a.Missing, "correct the path in the unit or drop-in, or bring the file")
 	add("systemd complains of a unit", "nothing from systemd-analyze verify", a.Units, "correct the unit, or bring what it names")
 	return found
 }

@@ -171,3 +171,17 @@ func TestStatusOnlyRises(t *testing.T) {
 		t.Errorf("pass and blocked: got %s", got)
 	}
 }
+
+// TestEvidence: a finding repeats what the failed step says, from its first
+// complaint on, and not what other steps of the scenario print.
+func TestEvidence(t *testing.T) {
+	t.Parallel()
+	f := soundCell()
+	f.Steps = []images.Step{{Argv: []string{"true"}}, {Argv: []string{"apt-get", "--simulate"}, Exit: 1, Output: "a question"},
+		{Argv: []string{"apt-get"}, Exit: 100, Output: "Reading...\nE: no space\n" + strings.Repeat("more\n", 20)}}
+	f.Latest.Outcome = images.Outcome{Ran: true, First: 1, Count: 2, At: 2}
+	x := onCell(expectation(repo.Deb), f)["install-latest"].Findings[0]
+	if len(x.Evidence) != 12 || x.Evidence[0] != "E: no space" || x.Got != "exit code 100 of apt-get" {
+		t.Errorf("got %+v", x)
+	}
+}

@@ -2,6 +2,7 @@ package checks
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"sigs.k8s.io/pkgverify/images"
@@ -25,22 +26,38 @@ func outcome(f *images.CellFacts, o images.Outcome, message string) []verify.Fin
 	case o.OK:
 		return nil
 	case o.Fault != "":
-		// A time-out may be an endless maintainer script or a slow machine:
-		// nobody can tell.
+		// A time-out has a fault too: where a maintainer script was found to be
+		// its reason, there is none.
 		x.Status = verify.Blocked
 	}
 	x.Got = o.Detail
-	for _, step := range f.Steps[min(o.First, len(f.Steps)):min(o.First+o.Count, len(f.Steps))] {
-		if step.OK() {
-			continue
-		}
+	if o.At > 0 && o.At < len(f.Steps) {
+		step := f.Steps[o.At]
 		if x.Got == "" {
 			x.Got = fmt.Sprintf("exit code %d of %s", step.Exit, strings.Join(step.Argv, " "))
 		}
-		x.Evidence = tail(step.Output)
-		break // what comes after is a consequence
+		x.Evidence = complaint(step.Output)
 	}
 	return []verify.Finding{x}
+}
+
+// complaint returns the lines in which a package manager says why it failed:
+// the last ones, or from its first complaint on if that is further up.
+func complaint(output string) []string {
+	lines := strings.Split(strings.TrimSpace(output), "\n")
+	from := max(0, len(lines)-tailLines)
+	for i, l := range lines[:from] {
+		if slices.ContainsFunc(complaints(), func(p string) bool { return strings.HasPrefix(strings.TrimSpace(l), p) }) {
+			from = i
+			break
+		}
+	}
+	return lines[from:min(len(lines), from+tailLines)]
+}
+
+// complaints are how apt, dpkg, dnf, rpm and zypper begin a complaint.
+func complaints() []string {
+	return []string{"E: ", "dpkg: error", "Error:", "error:", "Problem:", "Problem 1:", "The following packages have unmet dependencies"}
 }
 
 // tailLines bounds the lines of output that a finding repeats.
