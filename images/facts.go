@@ -320,7 +320,9 @@ type CellFacts struct {
 	// between the scenarios. It is never the packages' or the repository's.
 	Blocked      *repo.Problem `json:"blocked,omitempty"`
 	BlockedFault Fault         `json:"blocked_fault,omitempty"`
-	Duration     time.Duration `json:"duration"`
+	// Started is when the cell's turn came, after its wait for a free place.
+	Started  time.Time     `json:"started,omitzero"`
+	Duration time.Duration `json:"duration"`
 
 	Setup     SetupFacts   `json:"setup"`
 	List      ListFacts    `json:"list"`

@@ -51,6 +51,20 @@ type Plan struct {
 	Architectures []string      `json:"architectures"`
 	Packages      []string      `json:"packages"`
 	Cells         []string      `json:"cells"`
+	// Expected is what had to be published, repository by repository.
+	Expected []Expected `json:"expected,omitempty"`
+}
+
+// Expected is what had to be published of one package in one repository.
+type Expected struct {
+	// Target is the name of the repository, as in [Result].
+	Target  string `json:"target"`
+	Package string `json:"package"`
+	// Versions are upstream versions, oldest first. It is empty for a package
+	// with versions of its own (cri-tools), of which any will do.
+	Versions []string `json:"versions,omitempty"`
+	// Architectures are as the repository spells them.
+	Architectures []string `json:"architectures"`
 }
 
 // Verdict is the outcome of the whole run.
@@ -102,13 +116,19 @@ type Cell struct {
 	Emulated    bool   `json:"emulated"`
 	Engine      string `json:"engine"`
 	// Scenario is the list of scenarios that were run, comma-separated.
-	Scenario string        `json:"scenario"`
+	Scenario string `json:"scenario"`
+	// Started is when the cell's turn came, and Duration how long it took, in
+	// seconds; both are zero in reports that do not have them.
+	Started  time.Time     `json:"started,omitzero"`
+	Duration float64       `json:"duration,omitempty"`
 	Blocked  *repo.Problem `json:"blocked,omitempty"`
 	Steps    []Step        `json:"steps"`
 }
 
 // Step is one command run in a cell.
 type Step struct {
+	// Scenario is the check that the command was run for, or "prepare".
+	Scenario   string   `json:"scenario,omitempty"`
 	Argv       []string `json:"argv"`
 	Exit       int      `json:"exit"`
 	Duration   float64  `json:"duration"`
@@ -171,13 +191,14 @@ func CellOf(f images.CellFacts) Cell {
 	c := Cell{
 		ID: f.Cell.ID, Image: f.Image, ImageDigest: f.ImageDigest, Platform: f.Platform,
 		Emulated: f.Emulated, Engine: f.Engine, Blocked: f.Blocked, Steps: []Step{},
+		Started: f.Started.UTC(), Duration: f.Duration.Seconds(),
 	}
 	var scenarios []string
 	for _, s := range f.Steps {
 		if name := string(s.Scenario); !slices.Contains(scenarios, name) {
 			scenarios = append(scenarios, name)
 		}
-		c.Steps = append(c.Steps, Step{Argv: s.Argv, Exit: s.Exit, Duration: s.Duration.Seconds(), OutputTail: s.Output})
+		c.Steps = append(c.Steps, Step{Scenario: string(s.Scenario), Argv: s.Argv, Exit: s.Exit, Duration: s.Duration.Seconds(), OutputTail: s.Output})
 	}
 	c.Scenario = strings.Join(scenarios, ",")
 	return c
@@ -194,12 +215,30 @@ func PlanOf(p *verify.Plan) Plan {
 	}
 	for _, t := range p.Targets {
 		out.Targets = append(out.Targets, t.Target)
+		out.Expected = append(out.Expected, expectedOf(t)...)
 	}
 	for _, a := range p.Architectures() {
 		out.Architectures = append(out.Architectures, string(a))
 	}
 	for _, c := range p.Cells {
 		out.Cells = append(out.Cells, c.Cell.ID)
+	}
+	return out
+}
+
+// expectedOf returns what had to be published in one repository.
+func expectedOf(t *verify.Expectation) []Expected {
+	var out []Expected
+	for _, p := range t.Packages {
+		x := Expected{Target: t.Target.Name(), Package: p.Name, Versions: p.Versions, Architectures: []string{}}
+		arches := p.Arches
+		if len(arches) == 0 {
+			arches = t.Arches
+		}
+		for _, a := range arches {
+			x.Architectures = append(x.Architectures, a.In(t.Target.Format))
+		}
+		out = append(out, x)
 	}
 	return out
 }

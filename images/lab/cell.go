@@ -38,6 +38,7 @@ func (p *Pool) cell(ctx context.Context, job Job) (facts images.CellFacts) {
 		Emulated: !native(repo.Arch(p.info.Arch), job.Cell.Arch),
 	}
 	started := time.Now()
+	c.facts.Started = started
 	if err := c.openLog(); err != nil {
 		c.block(images.FaultDisk, err)
 		return c.facts
