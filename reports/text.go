@@ -96,38 +96,8 @@ type textReport struct {
 // verdict writes the first lines.
 func (t *textReport) verdict() {
 	s := t.r.Summary
-	var word string
-	st := red
-	switch {
-	case s.Verdict == Fail:
-		word = "FAIL: "
-		failed, in := t.tally(verify.Fail)
-		t.headline(st, word, fmt.Sprintf("%s failed in %s", count(failed, "check", "checks"), t.ofAll(in)))
-	case t.r.Interrupted:
-		st = yellow
-		word = "INTERRUPTED: "
-		t.headline(st, word, "stopped before the end; nothing had failed so far")
-	case s.Verdict == Blocked:
-		st = yellow
-		word = "BLOCKED: "
-		if len(t.r.Results) == 0 {
-			t.headline(st, word, "nothing was checked")
-			break
-		}
-		blocked, in := t.tally(verify.Blocked)
-		if blocked == 0 {
-			t.headline(st, word, "no check could be asked")
-			break
-		}
-		t.headline(st, word, fmt.Sprintf("could not tell for %s in %s", count(blocked, "check", "checks"), t.ofAll(in)))
-	default:
-		passed, in := t.tally(verify.Pass)
-		text := fmt.Sprintf("%s passed in %s", count(passed, "check", "checks"), count(in, "repository", "repositories"))
-		if n := len(t.r.Cells); n > 0 {
-			text += " and " + count(n, "container", "containers")
-		}
-		t.headline(green, "PASS: ", text)
-	}
+	word, text := t.r.Headline()
+	t.headline(map[string]style{headPass: green, headFail: red, headBlocked: yellow, headInterrupted: yellow}[word], word+": ", text)
 	var more []string
 	add := func(n int, one, many string) {
 		if n > 0 {
@@ -167,24 +137,6 @@ func (t *textReport) restarts() {
 // headline writes the verdict.
 func (t *textReport) headline(st style, word, text string) {
 	t.styled(st, "", strings.Repeat(" ", columns(word)), word+text)
-}
-
-// tally returns how many checks ended with the status, and in how many
-// repositories.
-func (t *textReport) tally(s verify.Status) (checks, targets int) {
-	c, in := map[string]bool{}, map[string]bool{}
-	for _, o := range t.outcomes {
-		if o.status == s && o.target != "" {
-			c[o.check], in[o.target] = true, true
-		}
-	}
-	return len(c), len(in)
-}
-
-// ofAll returns "1 of 6 repositories".
-func (t *textReport) ofAll(n int) string {
-	all := max(len(t.r.Plan.Targets), n)
-	return fmt.Sprintf("%d of %s", n, count(all, "repository", "repositories"))
 }
 
 // section writes the causes of a status, check by check.
