@@ -33,6 +33,8 @@ packages() {
 	echo mandoc systemd
 	# keys and signatures
 	echo gnupg gpg gpgconf gpgv sqv
+	# the report as a page, looked at in a browser
+	echo chromium
 }
 
 # What make bench measures against.

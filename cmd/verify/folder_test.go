@@ -194,6 +194,8 @@ func TestRenderAgainst(t *testing.T) {
 	}{
 		"text":          {[]string{later, "--against", earlier}, exitPass, "1 new, 0 mended", ""},
 		"json":          {[]string{later, "--against", earlier, "--json"}, exitPass, `"schema": "pkgverify/comparison/v1"`, ""},
+		"page":          {[]string{later, "--html"}, exitPass, `<section id="findings"`, ""},
+		"page, changes": {[]string{later, "--against", earlier, "--html"}, exitPass, `<section id="changes"`, ""},
 		"metrics":       {[]string{later, "--metrics"}, exitPass, "pkgverify_verdict", ""},
 		"the wrong way": {[]string{earlier, "--against", later}, exitUsage, "", "change them over"},
 		"other profile": {[]string{later, "--against", save("p.json", verify.Pass, day, func(r *reports.Report) { r.Plan.Profile = "q" })}, exitUsage, "", "same profile"},

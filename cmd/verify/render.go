@@ -11,12 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"sigs.k8s.io/pkgverify/reports"
+	"sigs.k8s.io/pkgverify/reports/html"
 )
 
 // renderFlags are the flags of verify render.
 type renderFlags struct {
-	junit, text, metrics, json bool
-	against                    string
+	html, junit, text, metrics, json bool
+	against                          string
 }
 
 func newRender(s streams) *cobra.Command {
@@ -30,12 +31,13 @@ func newRender(s streams) *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
+	f.BoolVar(&flags.html, "html", false, "as an HTML page; with --against, with what changed")
 	f.BoolVar(&flags.junit, "junit", false, "as JUnit XML")
 	f.BoolVar(&flags.text, "text", false, "as text (default)")
 	f.BoolVar(&flags.metrics, "metrics", false, "as metrics in Prometheus' text format")
 	f.StringVar(&flags.against, "against", "", "an earlier report.json: what is new since, mended, still there")
 	f.BoolVar(&flags.json, "json", false, "with --against: as JSON")
-	cmd.MarkFlagsMutuallyExclusive("junit", "text", "metrics", "json")
+	cmd.MarkFlagsMutuallyExclusive("html", "junit", "text", "metrics", "json")
 	cmd.MarkFlagsMutuallyExclusive("junit", "metrics", "against")
 	return cmd
 }
@@ -56,6 +58,8 @@ func (r *renderFlags) run(s streams, name string) error {
 		return err
 	case r.junit:
 		return whole(rep.JUnit)(s.out)
+	case r.html:
+		return html.Write(s.out, rep, html.Options{})
 	}
 	return rep.Text(s.out, textOptions(s.out))
 }
@@ -72,8 +76,11 @@ func (r *renderFlags) compare(s streams, name string, later *reports.Report) err
 		return fmt.Errorf("--against %s is later (%s) than %s (%s): change them over", r.against, earlier.Finished.Format(time.RFC3339), name, later.Finished.Format(time.RFC3339))
 	}
 	c := reports.Compare(earlier, later)
-	if r.json {
+	switch {
+	case r.json:
 		return whole(c.JSON)(s.out)
+	case r.html:
+		return html.Write(s.out, later, html.Options{Changes: c})
 	}
 	return c.Text(s.out, textOptions(s.out))
 }

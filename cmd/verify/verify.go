@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/pkgverify/repo/fetch"
 	"sigs.k8s.io/pkgverify/repo/fetch/cache"
 	"sigs.k8s.io/pkgverify/reports"
+	"sigs.k8s.io/pkgverify/reports/html"
 	"sigs.k8s.io/pkgverify/suites"
 	"sigs.k8s.io/pkgverify/verify"
 )
@@ -277,6 +278,7 @@ func writeReports(dir string, rep *reports.Report) ([]string, error) {
 		write func(io.Writer) error
 	}{
 		{"report.json", rep.WriteJSON},
+		{"report.html", func(w io.Writer) error { return html.Write(w, rep, html.Options{}) }},
 		{"junit_verify.xml", whole(rep.JUnit)},
 		{"metadata.json", whole(rep.Metadata)},
 		{"metrics.prom", whole(func() ([]byte, error) { return rep.Metrics(), nil })},

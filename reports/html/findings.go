@@ -52,8 +52,8 @@ type causeView struct {
 	Open bool
 	// Count is how many places there are; of a single one Only says which.
 	Count, Only string
-	Shared detailsView
-	Places []placeView
+	Shared      detailsView
+	Places      []placeView
 }
 
 // detailsView is what is known of one finding, or of all findings of a cause.

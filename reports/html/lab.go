@@ -24,6 +24,8 @@ type installsView struct {
 	Checks []string
 	Groups []installGroup
 	Left   string
+	// Columns is how many columns there are.
+	Columns int
 }
 
 // installGroup is the cells of one repository.
@@ -105,6 +107,7 @@ func installsOf(r *reports.Report, ids *anchors) installsView {
 	for _, c := range checks {
 		v.Checks = append(v.Checks, name(c))
 	}
+	v.Columns = 2 + len(v.Checks)
 	return v
 }
 

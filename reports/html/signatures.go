@@ -15,14 +15,10 @@ const maxSignatures = 100
 
 // signatureTable is the signatures that the same clients look at.
 type signatureTable struct {
-	Title   string
-	Clients []clientView
-	Rows    []signatureView
-	Left    string
+	Title string
+	Rows  []signatureView
+	Left  string
 }
-
-// clientView is a client whose policy is asked.
-type clientView struct{ ID, Name string }
 
 // signatureView is one kind of signature, wherever it is.
 type signatureView struct {
@@ -35,6 +31,7 @@ type signatureView struct {
 
 // answerView is what one client says, now and in a year.
 type answerView struct {
+	Client string
 	// Now and Later are "accepts", "refuses" or "no word".
 	Now, Later string
 	// Why says why not, or why it ends.
@@ -57,17 +54,18 @@ const tagOpenPGP = 278
 
 // signatureMaker gathers the rows of one table.
 type signatureMaker struct {
-	table signatureTable
-	at    time.Time
-	rows  map[signatureKind]int
-	where [][]string
+	table   signatureTable
+	clients []policy.Client
+	at      time.Time
+	rows    map[signatureKind]int
+	where   [][]string
 }
 
 func newSignatures(title string, at time.Time, clients ...string) *signatureMaker {
 	m := &signatureMaker{table: signatureTable{Title: title}, at: at, rows: map[signatureKind]int{}}
 	for _, id := range clients {
 		if c, ok := policy.Find(id); ok {
-			m.table.Clients = append(m.table.Clients, clientView{c.ID, c.Name})
+			m.clients = append(m.clients, c)
 		}
 	}
 	return m
@@ -139,22 +137,20 @@ func (m *signatureMaker) row(s repo.Signature, k signatureKind, signer repo.Key)
 		Over: name(k.over), Kind: name(fmt.Sprintf("version %d, %s, %s", s.Version, s.Hash, keyKind(s.KeyAlgorithm, s.KeyBits, s.KeyCurve))),
 		By: name(grouped(k.by)), Verdict: name(string(s.Verdict)), Good: s.Verdict == repo.Good, Detail: value(s.Detail),
 	}
-	for _, x := range m.table.Clients {
-		c, _ := policy.Find(x.ID)
-		if x.ID == "rpm-internal" && k.tag == tagOpenPGP {
-			v.Answers = append(v.Answers, answerView{"no word", "no word", "rpm before 6 does not look at this tag"})
+	for _, c := range m.clients {
+		if c.ID == "rpm-internal" && k.tag == tagOpenPGP {
+			v.Answers = append(v.Answers, answerView{c.Name, "no word", "no word", "rpm before 6 does not look at this tag"})
 			continue
 		}
 		now := policy.Judge(c, s, signer, m.at)
 		later := policy.Judge(c, s, signer, m.at.AddDate(1, 0, 0))
-		a := answerView{Now: word(now), Later: word(later), Why: now.Why}
-		if now.Accepted {
-			a.Why = later.Why
+		a := answerView{Client: c.Name, Now: word(now), Later: word(later)}
+		switch {
+		case !now.Accepted:
+			a.Why = value(now.Why)
+		case !later.Accepted:
+			a.Why = value(later.Why)
 		}
-		if now.Accepted && later.Accepted {
-			a.Why = ""
-		}
-		a.Why = value(a.Why)
 		v.Answers = append(v.Answers, a)
 	}
 	return v

@@ -80,7 +80,7 @@ func daysLeft(end, now time.Time) leftView {
 	if end.IsZero() {
 		return leftView{Text: "does not expire", Width: "100"}
 	}
-	days := int(math.Floor(end.Sub(now).Hours() / 24))
+	days := int(math.Trunc(end.Sub(now).Hours() / 24))
 	v := leftView{Text: plural(days, "day", "days"), Width: strconv.Itoa(min(max(days, 0), fullBar) * 100 / fullBar)}
 	switch {
 	case !end.After(now):
