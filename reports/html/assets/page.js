@@ -25,26 +25,36 @@
   var keys = ["q", "s", "t", "c", "p", "a"];
   var sections = [];
   var total = 0;
-  // The texts are read once, when the first filter asks for them.
+  // The findings are looked up when the first filter asks for them, and their
+  // texts when the first word does.
   function index() {
     if (sections.length) return;
     document.querySelectorAll(".sec").forEach(function (sec) {
       var s = { node: sec, status: sec.dataset.s, groups: [] };
       sec.querySelectorAll(".group").forEach(function (group) {
         var g = { node: group, causes: [] };
-        group.querySelectorAll(":scope > .cause").forEach(function (cause) {
-          var head = cause.querySelector(".msg").textContent + "\n" + cause.querySelector(".body > dl").textContent;
-          var c = { node: cause, text: head.toLowerCase(), places: [] };
-          cause.querySelectorAll(".places > li").forEach(function (place) {
-            c.places.push({ node: place, data: place.dataset, text: place.textContent.toLowerCase() });
-            total++;
-          });
+        for (var cause = group.firstElementChild; cause; cause = cause.nextElementSibling) {
+          if (cause.localName !== "details") continue;
+          var c = { node: cause, text: "", places: [] };
+          var list = cause.lastElementChild.lastElementChild.children;
+          for (var i = 0; i < list.length; i++) {
+            c.places.push({ node: list[i], data: list[i].dataset, text: "" });
+          }
+          total += list.length;
           g.causes.push(c);
-        });
+        }
         s.groups.push(g);
       });
       sections.push(s);
     });
+  }
+  function textOf(p) {
+    return p.text || (p.text = p.node.textContent.toLowerCase());
+  }
+  // What a cause says beside its places.
+  function headOf(c) {
+    return c.text || (c.text = (c.node.firstElementChild.textContent + "\n" +
+      c.node.lastElementChild.firstElementChild.textContent).toLowerCase());
   }
   function show(node, yes) {
     if (node.hidden === yes) node.hidden = !yes;
@@ -74,7 +84,7 @@
             var d = p.data;
             var yes = (!f.s || f.s === s.status) && (!f.t || f.t === d.t) && (!f.c || f.c === d.c) &&
               (!f.p || f.p === d.p) && (!f.a || f.a === d.a) &&
-              words.every(function (w) { return p.text.indexOf(w) >= 0 || c.text.indexOf(w) >= 0; });
+              words.every(function (w) { return textOf(p).indexOf(w) >= 0 || headOf(c).indexOf(w) >= 0; });
             if (show(p.node, yes)) { any = true; n++; }
           });
           if (show(c.node, any)) anyCause = true;
@@ -136,7 +146,6 @@
       unfold.textContent = open ? "Close all" : "Open all";
     });
     form.hidden = false;
-    apply(read());
   }
   window.addEventListener("hashchange", follow);
   follow();
