@@ -78,7 +78,7 @@ func TestEmpty(t *testing.T) {
 	if got := page.first("h1").text(); got != "BLOCKED nothing was checked" {
 		t.Errorf("verdict %q", got)
 	}
-	if got := page.first("#findings .nothing").text(); got != "Nothing was found." {
+	if got := page.first("#findings .nothing").text(); got != "No findings." {
 		t.Errorf("findings: %q", got)
 	}
 }

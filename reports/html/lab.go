@@ -21,12 +21,16 @@ const (
 
 // installsView is distribution by architecture by scenario.
 type installsView struct {
-	Checks []string
+	Checks []scenarioView
 	Groups []installGroup
 	Left   string
 	// Columns is how many columns there are.
 	Columns int
 }
+
+// scenarioView is a check by its name, and by a short one for the head of a
+// column.
+type scenarioView struct{ Check, Short string }
 
 // installGroup is the cells of one repository.
 type installGroup struct {
@@ -73,14 +77,23 @@ func installsOf(r *reports.Report, ids *anchors) installsView {
 		}
 	}
 	emulated := map[string]bool{}
-	cells := slices.Clone(r.Plan.Cells)
-	planned := make(map[string]bool, len(cells))
-	for _, id := range cells {
-		planned[id] = true
+	seen := map[string]bool{}
+	for _, c := range r.Cells {
+		emulated[c.ID], seen[c.ID] = c.Emulated, true
+	}
+	for i := range r.Results {
+		seen[r.Results[i].Subject.Cell] = true
+	}
+	// In the plan's order, without those that nothing was asked of.
+	var cells []string
+	for _, id := range r.Plan.Cells {
+		if seen[id] {
+			cells = append(cells, id)
+			delete(seen, id)
+		}
 	}
 	for _, c := range r.Cells {
-		emulated[c.ID] = c.Emulated
-		if !planned[c.ID] {
+		if seen[c.ID] {
 			cells = append(cells, c.ID)
 		}
 	}
@@ -105,7 +118,7 @@ func installsOf(r *reports.Report, ids *anchors) installsView {
 		v.Groups[i].Rows = append(v.Groups[i].Rows, row)
 	}
 	for _, c := range checks {
-		v.Checks = append(v.Checks, name(c))
+		v.Checks = append(v.Checks, scenarioView{name(c), name(strings.TrimPrefix(c, "install-"))})
 	}
 	v.Columns = 2 + len(v.Checks)
 	return v
