@@ -92,7 +92,7 @@ func pageOf(r *reports.Report, opts Options) (*pageView, error) {
 		Findings: findingsOf(r, ids),
 		Matrix:   matrixOf(r, ids),
 		Installs: installsOf(r, ids),
-		Cells:    cellsOf(r),
+		Cells:    cellsOf(r, ids),
 		Trust:    trustOf(r),
 		Fetched:  fetchedOf(r),
 		Checks:   checksOf(r, ids),

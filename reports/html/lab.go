@@ -143,14 +143,15 @@ type cellView struct {
 	Engine   string
 	Emulated bool
 	Blocked  string
-	Failed   bool
 	Bars     []barView
 	Steps    []stepView
 	Left     string
 }
 
-// barView is a piece of a bar, in thousandths of the line.
+// barView is a piece of a bar, in thousandths of the line: a scenario, or the
+// whole behind them.
 type barView struct {
+	// Class is rest, prepare, step, bad or stuck.
 	Class    string
 	X, Width string
 }
@@ -164,7 +165,7 @@ type stepView struct {
 // lineWidth is the width of the time line, in its own units.
 const lineWidth = 1000
 
-func cellsOf(r *reports.Report) cellsView {
+func cellsOf(r *reports.Report, ids *anchors) cellsView {
 	v := cellsView{}
 	total := r.Finished.Sub(r.Started).Seconds()
 	v.Took = seconds(total)
@@ -175,18 +176,32 @@ func cellsOf(r *reports.Report) cellsView {
 			v.Left = plural(len(cells)-i, "more container", "more containers")
 			break
 		}
-		v.Cells = append(v.Cells, cellOf(r, c, total))
+		v.Cells = append(v.Cells, cellOf(r, ids, c, total))
 	}
 	return v
 }
 
-func cellOf(r *reports.Report, c reports.Cell, total float64) cellView {
+func cellOf(r *reports.Report, ids *anchors, c reports.Cell, total float64) cellView {
 	v := cellView{
 		ID: name(c.ID), Image: name(c.Image), Digest: name(c.ImageDigest), Platform: name(c.Platform),
 		Engine: name(c.Engine), Emulated: c.Emulated, Blocked: value(c.Blocked.String()),
 	}
+	// A command may be meant to fail: what a scenario came to, its check says.
+	target, _, _ := placeOf(r, c.ID)
+	class := func(scenario string) string {
+		switch status, _ := ids.state(asked{scenario, target, c.ID}); {
+		case status == verify.Fail:
+			return "bad"
+		case status == verify.Blocked:
+			return "stuck"
+		case scenario == "prepare":
+			return "prepare"
+		}
+		return "step"
+	}
 	at := 0.0
-	if timed := !c.Started.IsZero() && total > 0; timed {
+	timed := !c.Started.IsZero() && total > 0
+	if timed {
 		at = c.Started.Sub(r.Started).Seconds()
 		v.Began, v.Took = "+"+seconds(max(at, 0)), seconds(c.Duration)
 		v.bar("rest", at, c.Duration, total)
@@ -196,27 +211,23 @@ func cellOf(r *reports.Report, c reports.Cell, total float64) cellView {
 		}
 		at += max(0, c.Duration-steps) // images are fetched before the first step
 	}
-	for i, s := range c.Steps {
-		if s.Exit != 0 {
-			v.Failed = true
+	for first := 0; first < len(c.Steps); {
+		last, took := first, 0.0
+		for ; last < len(c.Steps) && c.Steps[last].Scenario == c.Steps[first].Scenario; last++ {
+			took += c.Steps[last].Duration
 		}
-		if v.Took != "" {
-			class := "step"
-			switch {
-			case s.Exit != 0:
-				class = "bad"
-			case s.Scenario == "prepare":
-				class = "prepare"
-			}
-			v.bar(class, at, s.Duration, total)
-			at += s.Duration
+		if timed {
+			v.bar(class(c.Steps[first].Scenario), at, took, total)
+			at += took
 		}
-		if i < maxSteps {
-			v.Steps = append(v.Steps, stepOf(s))
-		}
+		first = last
 	}
-	if n := len(c.Steps) - maxSteps; n > 0 {
-		v.Left = plural(n, "more command", "more commands")
+	for i, s := range c.Steps {
+		if i == maxSteps {
+			v.Left = plural(len(c.Steps)-i, "more command", "more commands")
+			break
+		}
+		v.Steps = append(v.Steps, stepOf(s))
 	}
 	return v
 }

@@ -95,6 +95,16 @@ func TestInstallations(t *testing.T) {
 	if got := cells[1].first(".when").text(); got != "+1 m 18 s for 1 m 50 s" {
 		t.Errorf("the second began and took %q", got)
 	}
+	// A command may be meant to fail; that a scenario failed, its check says.
+	for i, cell := range cells {
+		n, want := len(cell.all("rect.bad")), 0
+		if cell.first(".who").text() == "deb-stable-1.27-ubuntu-24.04-arm64" {
+			want = 1
+		}
+		if n != want || len(cell.all("rect")) != 2+3 {
+			t.Errorf("container %d: %d scenarios of %d failed, want %d of 3", i, n, len(cell.all("rect"))-2, want)
+		}
+	}
 	// Of 564 seconds it began at 78 and took 110.
 	if r := cells[1].first("rect.rest"); r.attr("x") != "138.3" || r.attr("width") != "195.0" {
 		t.Errorf("its bar is at %s, %s wide", r.attr("x"), r.attr("width"))
