@@ -164,7 +164,7 @@ func (l *Laboratory) job(c CellWork, at place) (lab.Job, error) {
 	if !ok {
 		return lab.Job{}, fmt.Errorf("distribution %s is not in the catalogue", c.Cell.Distro)
 	}
-	job := lab.Job{Cell: c.Cell, Distro: d, RepoURL: at.url, Key: at.key, Created: c.Expectation.Created, Scenarios: []images.Scenario{}}
+	job := lab.Job{Cell: c.Cell, Distro: d, RepoURL: at.url, Key: at.key, Created: c.Created, Scenarios: []images.Scenario{}}
 	for _, s := range images.Scenarios() {
 		if slices.Contains(c.Checks, string(s)) {
 			job.Scenarios = append(job.Scenarios, s)

@@ -31,7 +31,7 @@ func TestRunningScript(t *testing.T) {
 	script := func(args string) []Process {
 		return []Process{{ID: 7, Parent: 1, Age: time.Minute, Args: args}, {ID: 6, Parent: 1, Age: time.Hour, Args: "sleep 5"}}
 	}
-	real, err := ParseProcesses(processes)
+	all, err := ParseProcesses(processes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestRunningScript(t *testing.T) {
 		output string
 		want   Script
 	}{
-		{"dpkg, as it was", real, "", Script{"kubeadm", "/var/lib/dpkg/info/kubeadm.postinst", 70 * time.Second, "sleep 1000000"}},
+		{"dpkg, as it was", all, "", Script{"kubeadm", "/var/lib/dpkg/info/kubeadm.postinst", 70 * time.Second, "sleep 1000000"}},
 		{"dpkg, of two architectures", script("/bin/sh -e /var/lib/dpkg/info/libc6:amd64.postinst configure 1"), "",
 			Script{"libc6", "/var/lib/dpkg/info/libc6:amd64.postinst", time.Minute, ""}},
 		{"dpkg, before unpacking", script("/bin/sh /var/lib/dpkg/tmp.ci/preinst install"), "Preparing to unpack .../kubeadm_1.26.2-1.1_amd64.deb ...\n",

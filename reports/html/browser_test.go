@@ -77,7 +77,7 @@ type window struct {
 }
 
 // open shows a page in a new tab.
-func open(t testing.TB, b context.Context, text string, w window) *tab {
+func open(b context.Context, t testing.TB, text string, w window) *tab {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/report.html" {
@@ -203,14 +203,14 @@ func TestInBrowser(t *testing.T) {
 	}
 	for name, text := range samples {
 		t.Run("quiet/"+name, func(t *testing.T) {
-			x := open(t, b, text, window{})
+			x := open(b, t, text, window{})
 			if ask[bool](x, `"broken" in window`) {
 				t.Error("a script of the repository ran")
 			}
 			x.quiet()
 		})
 		t.Run("phone/"+name, func(t *testing.T) {
-			x := open(t, b, text, window{width: 360})
+			x := open(b, t, text, window{width: 360})
 			if name != "5000" {
 				ask[int](x, unfold)
 			}
@@ -221,7 +221,7 @@ func TestInBrowser(t *testing.T) {
 	}
 	for _, dark := range []bool{false, true} {
 		t.Run(fmt.Sprintf("contrast/dark=%t", dark), func(t *testing.T) {
-			x := open(t, b, samples["40"], window{dark: dark})
+			x := open(b, t, samples["40"], window{dark: dark})
 			ask[int](x, unfold)
 			for _, s := range ask[[]string](x, pale) {
 				t.Error(s)
@@ -231,12 +231,12 @@ func TestInBrowser(t *testing.T) {
 			}
 		})
 	}
-	t.Run("theme", func(t *testing.T) { testTheme(t, b, samples["40"]) })
-	t.Run("no script", func(t *testing.T) { testNoScript(t, b, samples["40"]) })
-	t.Run("filter", func(t *testing.T) { testFilter(t, b, samples["5000"]) })
-	t.Run("anchor", func(t *testing.T) { testAnchor(t, b, samples["5000"]) })
-	t.Run("keyboard", func(t *testing.T) { testKeyboard(t, b, samples["40"]) })
-	t.Run("sandbox", func(t *testing.T) { testSandbox(t, b, samples["40"]) })
+	t.Run("theme", func(t *testing.T) { testTheme(b, t, samples["40"]) })
+	t.Run("no script", func(t *testing.T) { testNoScript(b, t, samples["40"]) })
+	t.Run("filter", func(t *testing.T) { testFilter(b, t, samples["5000"]) })
+	t.Run("anchor", func(t *testing.T) { testAnchor(b, t, samples["5000"]) })
+	t.Run("keyboard", func(t *testing.T) { testKeyboard(b, t, samples["40"]) })
+	t.Run("sandbox", func(t *testing.T) { testSandbox(b, t, samples["40"]) })
 }
 
 // widest names the elements that stand out of the window.
@@ -263,10 +263,10 @@ const pale = `(() => {
 	return [...out];
 })()`
 
-func testTheme(t *testing.T, b context.Context, text string) {
+func testTheme(b context.Context, t *testing.T, text string) {
 	const background = `getComputedStyle(document.body).backgroundColor`
 	for _, dark := range []bool{false, true} {
-		x := open(t, b, text, window{dark: dark})
+		x := open(b, t, text, window{dark: dark})
 		if got := ask[string](x, background); (got == "rgb(255, 255, 255)") == dark {
 			t.Errorf("dark wanted %t: the ground is %s", dark, got)
 		}
@@ -286,8 +286,8 @@ func testTheme(t *testing.T, b context.Context, text string) {
 }
 
 // testNoScript: without scripts all is there, and nothing that would not work.
-func testNoScript(t *testing.T, b context.Context, text string) {
-	x := open(t, b, text, window{noScript: true})
+func testNoScript(b context.Context, t *testing.T, text string) {
+	x := open(b, t, text, window{noScript: true})
 	for expression, want := range map[string]bool{
 		`document.querySelector("#filter").checkVisibility()`: false,
 		`document.querySelector("#theme").checkVisibility()`:  false,
@@ -313,7 +313,7 @@ func testNoScript(t *testing.T, b context.Context, text string) {
 // shownPlaces counts the findings that the filter leaves.
 const shownPlaces = `[...document.querySelectorAll("#findings .places > li")].filter(e => !e.closest("[hidden]")).length`
 
-func testFilter(t *testing.T, b context.Context, text string) {
+func testFilter(b context.Context, t *testing.T, text string) {
 	page := parse(t, text)
 	count := func(keep func(li node) bool) int {
 		n := 0
@@ -332,7 +332,7 @@ func testFilter(t *testing.T, b context.Context, text string) {
 		}
 		return ""
 	}
-	x := open(t, b, text, window{})
+	x := open(b, t, text, window{})
 	says := func(want int) {
 		t.Helper()
 		if got := ask[int](x, shownPlaces); got != want || want == 0 {
@@ -374,10 +374,10 @@ func testFilter(t *testing.T, b context.Context, text string) {
 }
 
 // testAnchor: a link to a finding shows it, whatever was folded or filtered.
-func testAnchor(t *testing.T, b context.Context, text string) {
+func testAnchor(b context.Context, t *testing.T, text string) {
 	all := places(parse(t, text))
 	id := all[len(all)-1].attr("id")
-	x := open(t, b, text, window{fragment: "#" + id})
+	x := open(b, t, text, window{fragment: "#" + id})
 	const seen = `(e => { const r = e.getBoundingClientRect(); return r.height > 0 && r.top >= 0 && r.bottom <= innerHeight && document.activeElement === e })(document.getElementById("%s"))`
 	x.await(fmt.Sprintf(seen, id))
 	// From a view in which it is not: the filter ends.
@@ -393,8 +393,8 @@ func testAnchor(t *testing.T, b context.Context, text string) {
 }
 
 // testKeyboard: all that can be used is reached, in order, and is seen to be.
-func testKeyboard(t *testing.T, b context.Context, text string) {
-	x := open(t, b, text, window{})
+func testKeyboard(b context.Context, t *testing.T, text string) {
+	x := open(b, t, text, window{})
 	const focused = `(e => e.tagName + " " + (e.name || e.id || e.getAttribute("href") || e.className) + " " + (getComputedStyle(e).outlineStyle !== "none" && e.getClientRects().length > 0))(document.activeElement)`
 	var order []string
 	reached := map[string]bool{}
@@ -437,8 +437,8 @@ func testKeyboard(t *testing.T, b context.Context, text string) {
 
 // testSandbox: Prow shows pages in a sandboxed frame. There is no storage, and
 // all works but that the theme is remembered.
-func testSandbox(t *testing.T, b context.Context, text string) {
-	x := open(t, b, text, window{sandbox: true})
+func testSandbox(b context.Context, t *testing.T, text string) {
+	x := open(b, t, text, window{sandbox: true})
 	if !ask[bool](x, `(() => { try { localStorage; return false } catch { return true } })()`) {
 		t.Fatal("there is a storage: the sandbox is none")
 	}
@@ -455,7 +455,7 @@ func testSandbox(t *testing.T, b context.Context, text string) {
 // out a few times, not once for each finding.
 func TestFilterIsQuick(t *testing.T) {
 	t.Parallel()
-	x := open(t, browser(t), render(t, broken(5000), html.Options{}), window{})
+	x := open(browser(t), t, render(t, broken(5000), html.Options{}), window{})
 	before := layouts(x)
 	for _, q := range []string{"kubeadm", "kubeadm 1.27", "kubeadm 1.27 s390x"} {
 		ask[bool](x, fmt.Sprintf(`document.querySelector("[name=q]").value = %q; document.querySelector("[name=q]").dispatchEvent(new Event("input", {bubbles: true}))`, q))
@@ -487,7 +487,7 @@ func BenchmarkInBrowser(b *testing.B) {
 	chromium := browser(b)
 	var load, filter float64
 	for b.Loop() {
-		x := open(b, chromium, text, window{})
+		x := open(chromium, b, text, window{})
 		load += ask[float64](x, `performance.getEntriesByType("navigation")[0].loadEventEnd`)
 		for _, q := range []string{"kubeadm", "nothing of the kind", ""} {
 			from := ask[float64](x, fmt.Sprintf(`(e => { e.value = %q; const t = performance.now(); e.dispatchEvent(new Event("input", {bubbles: true})); return t })(document.querySelector("[name=q]"))`, q))

@@ -49,7 +49,7 @@ func TestSizes(t *testing.T) {
 // its words change.
 func TestSame(t *testing.T) {
 	t.Parallel()
-	if render(t, broken(40), html.Options{}) != render(t, broken(40), html.Options{}) {
+	if first, again := render(t, broken(40), html.Options{}), render(t, broken(40), html.Options{}); first != again {
 		t.Error("equal reports give different pages")
 	}
 	one, two := broken(40), broken(40)

@@ -338,8 +338,8 @@ func (m *matrixMaker) square(s *shelf, pkg, version, arch string, newest bool) s
 	}
 	expected := s.expected != nil && slices.Contains(s.expected.Architectures, arch) &&
 		(slices.Contains(s.expected.Versions, version) || version == "")
-	for _, any := range []string{"all", "noarch"} {
-		if _, ok := s.has[slotKey{version, any}]; ok {
+	for _, every := range []string{"all", "noarch"} {
+		if _, ok := s.has[slotKey{version, every}]; ok {
 			expected = false
 		}
 	}

@@ -40,13 +40,13 @@ type answerView struct {
 
 // signatureKind is what signatures have in common that are one row.
 type signatureKind struct {
-	over                       string
-	tag, version, bits         int
-	hash, algorithm, curve     string
-	verdict                    repo.SignatureVerdict
-	by, selfHash, bindingHash  string
-	atSigning, now             repo.KeyState
-	created, expires, keysEnds int64
+	over                      string
+	tag, version, bits        int
+	hash, algorithm, curve    string
+	verdict                   repo.SignatureVerdict
+	by, selfHash, bindingHash string
+	atSigning, now            repo.KeyState
+	expires, keysEnds         int64
 }
 
 // tagOpenPGP is the rpm tag that rpm before 6 does not look at.
