@@ -19,16 +19,18 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sigs.k8s.io/pkgverify/images/mounts"
 )
 
 // ociContainer is a container of [OCI]. Its folder holds the labels, the bundle
 // (config.json, root) and the layer that it writes to.
 type ociContainer struct {
-	o       *OCI
-	id      string
-	name    string
-	dir     string
-	runtime string
+	o      *OCI
+	id     string
+	name   string
+	dir    string
+	labels labels
 	// pid is that of the main process, as the machine numbers it.
 	pid int
 }
@@ -69,7 +71,7 @@ func (e *callError) Unwrap() error { return e.err }
 // command returns a call of the runtime, which writes its own messages to a
 // file: what a command in the container writes must not be mixed with them.
 func (c *ociContainer) command(ctx context.Context, log string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, c.runtime, append([]string{"--root", c.o.stateDir(), "--log", log, "--log-format", "json"}, args...)...)
+	return exec.CommandContext(ctx, c.labels.Runtime, append([]string{"--root", c.o.stateDir(), "--log", log, "--log-format", "json"}, args...)...)
 }
 
 // newLog returns the path of a log for one call; remove it after.
@@ -95,7 +97,7 @@ func (c *ociContainer) call(ctx context.Context, args ...string) ([]byte, error)
 		cmd.Stdout = &out
 	}
 	if err := cmd.Run(); err != nil {
-		return nil, &callError{what: filepath.Base(c.runtime) + " " + args[0], text: complaint(log, err.Error()), err: err}
+		return nil, &callError{what: filepath.Base(c.labels.Runtime) + " " + args[0], text: complaint(log, err.Error()), err: err}
 	}
 	return out.Bytes(), nil
 }
@@ -127,7 +129,7 @@ func (c *ociContainer) locate(ctx context.Context) error {
 		Status string `json:"status"`
 	}
 	if err := json.Unmarshal(out, &state); err != nil {
-		return fmt.Errorf("%s state: %w", filepath.Base(c.runtime), err)
+		return fmt.Errorf("%s state: %w", filepath.Base(c.labels.Runtime), err)
 	}
 	if state.PID <= 0 || state.Status == "stopped" {
 		return errors.New("its main process ended at once")
@@ -310,19 +312,31 @@ func (c *ociContainer) Remove(ctx context.Context) error {
 	if _, err := os.Lstat(c.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if c.runtime != "" {
+	if c.labels.Runtime != "" { // else none was asked to make it
 		if _, err := c.call(ctx, "delete", "--force", c.id); err != nil && !gone(err) {
 			return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
 		}
 	}
-	// What is mounted must be gone before the folder is: removing files goes
-	// through a mount.
-	err := unix.Unmount(c.root(), unix.MNT_DETACH)
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("oci: unmount the root of %s: %w", c.name, err)
-	}
-	if err := os.RemoveAll(c.dir); err != nil {
+	if err := removeLabelsLast(c.dir); err != nil {
 		return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
 	}
 	return nil
+}
+
+// removeLabelsLast removes a container's folder so that it stays known, by its
+// labels, for as long as there is anything in it.
+func removeLabelsLast(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == labelsFile {
+			continue
+		}
+		if err := mounts.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(dir)
 }
