@@ -31,8 +31,10 @@ type ociContainer struct {
 	name   string
 	dir    string
 	labels labels
-	// pid is that of the main process, as the machine numbers it.
-	pid int
+	// pid is that of the main process, as the machine numbers it, and main the
+	// process itself (pidfd_open(2)); nil when it is not known.
+	pid  int
+	main *os.File
 }
 
 func (c *ociContainer) root() string { return filepath.Join(c.dir, "root") }
@@ -135,6 +137,10 @@ func (c *ociContainer) locate(ctx context.Context) error {
 		return errors.New("its main process ended at once")
 	}
 	c.pid = state.PID
+	// Where the kernel has none (before Linux 5.3) the runtime ends the process.
+	if fd, err := unix.PidfdOpen(c.pid, 0); err == nil {
+		c.main = os.NewFile(uintptr(fd), "pidfd")
+	}
 	return nil
 }
 
@@ -313,7 +319,11 @@ func (c *ociContainer) Remove(ctx context.Context) error {
 		return nil
 	}
 	if c.labels.Runtime != "" { // else none was asked to make it
-		if _, err := c.call(ctx, "delete", "--force", c.id); err != nil && !gone(err) {
+		force := []string{"delete", "--force", c.id}
+		if c.end() {
+			force = []string{"delete", c.id}
+		}
+		if _, err := c.call(ctx, force...); err != nil && !gone(err) {
 			return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
 		}
 	}
@@ -321,6 +331,30 @@ func (c *ociContainer) Remove(ctx context.Context) error {
 		return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
 	}
 	return nil
+}
+
+// endTime is how long the main process may take to end after it was killed.
+const endTime = 10 * time.Second
+
+// end kills the main process, and with it all in its namespace, and reports
+// whether it has seen it end. A runtime does the same by looking ten times a
+// second whether it is done.
+func (c *ociContainer) end() bool {
+	if c.main == nil {
+		return false
+	}
+	defer func() { _ = c.main.Close(); c.main = nil }()
+	fd := int(c.main.Fd())
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return false
+	}
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for deadline := time.Now().Add(endTime); ; {
+		n, err := unix.Poll(poll, int(time.Until(deadline).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return err == nil && n == 1
+		}
+	}
 }
 
 // removeLabelsLast removes a container's folder so that it stays known, by its
