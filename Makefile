@@ -51,7 +51,7 @@ faults: build ## List the faults that make demo FAULT=name can make
 # make mutation: FAULTS=a,b makes only these.
 FAULTS ?=
 .PHONY: mutation
-mutation: ready ## Break a tree in every way of the catalogue: is each fault found, and nothing else?
+mutation: deps ready ## Break a tree in every way of the catalogue: is each fault found, and nothing else?
 	bin/publish mutation $(if $(FAULTS),--faults $(FAULTS)) -- bin/verify
 
 .PHONY: build
@@ -62,10 +62,14 @@ build: ## Build bin/verify and bin/publish
 # waits for the network and the other for the processor.
 .PHONY: ready
 ready:
-	@$(MAKE) --no-print-directory -j2 deps build
+	@$(MAKE) --no-print-directory -j2 use build
+
+.PHONY: use
+use:
+	@images/setup.sh use
 
 .PHONY: deps
-deps: ## Install what is lacking, start Docker, register the emulators
+deps: ## Install what running and testing lack, start Docker, register the emulators
 	@images/setup.sh
 
 .PHONY: images
@@ -74,7 +78,7 @@ images: ready ## Make the container images that the tests and the demo use
 	bin/verify images build rpm-dnf5 rpm-zypper --arch $(HOSTARCH)
 
 .PHONY: test
-test: images vet ## Run all tests, with real tools and containers
+test: deps images vet ## Run all tests, with real tools and containers
 	$(GO) test -timeout 25m ./...
 	$(MAKE) --no-print-directory readers
 
@@ -115,14 +119,14 @@ image-push: ## Make the container image and push it to $(IMAGE)
 	$(GO) run ./cmd/image --arch $(ARCHES) --out build/image --push $(IMAGE)
 
 .PHONY: race
-race: images ## Run the tests with the race detector
+race: deps images ## Run the tests with the race detector
 	$(GO) test -race -timeout 60m ./...
 
 # make bench: ROUNDS=n measures n times. The data (some 10 GB) is made once and
 # kept in $PKGVERIFY_BENCH, else beside the other caches.
 ROUNDS ?= 3
 .PHONY: bench
-bench: ready ## Measure, side by side with what a user would use instead
+bench: deps ready ## Measure, side by side with what a user would use instead
 	@images/setup.sh bench
 	$(GO) test -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 3h ./repo/crawl/sidebyside
 
