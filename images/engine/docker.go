@@ -55,21 +55,27 @@ var (
 )
 
 // NewDocker returns a driver for the API at host, such as
-// "unix:///run/docker.sock"; an empty host is taken from DOCKER_HOST, with the
-// certificates that DOCKER_CERT_PATH and DOCKER_TLS_VERIFY name, or else
+// "unix:///run/docker.sock"; with an empty host for the engine that the docker
+// command would ask: that of DOCKER_HOST (with the certificates that
+// DOCKER_CERT_PATH and DOCKER_TLS_VERIFY name), of the chosen context, or
 // Docker's default. It does not ask the engine anything yet.
 func NewDocker(host string) (*Docker, error) {
 	return newDocker("docker", host, "start it with 'systemctl start docker', or 'images/setup.sh docker'")
 }
 
 func newDocker(label, host, hint string) (*Docker, error) {
-	opts := []client.Opt{client.FromEnv}
+	var opts []client.Opt
 	if host != "" {
 		opts = []client.Opt{client.WithHost(host)}
+	} else {
+		var err error
+		if opts, host, err = dockerOptions(); err != nil {
+			return nil, &UnavailableError{Engine: label, Address: host, Err: err, Hint: "see DOCKER_HOST and 'docker context'"}
+		}
 	}
 	cli, err := client.New(opts...)
 	if err != nil {
-		return nil, &UnavailableError{Engine: label, Address: host, Err: err, Hint: "see DOCKER_HOST"}
+		return nil, &UnavailableError{Engine: label, Address: host, Err: err, Hint: "see DOCKER_HOST and 'docker context'"}
 	}
 	self, err := Self()
 	if err != nil {

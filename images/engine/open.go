@@ -11,10 +11,11 @@ import (
 
 // The engines that can be asked for by name.
 const (
-	// Auto is the first that answers: what DOCKER_HOST names, Docker's socket,
-	// Podman's, an OCI runtime.
+	// Auto is the first that answers: what DOCKER_HOST or Docker's context names,
+	// Docker's socket, Podman's, Podman's command, an OCI runtime.
 	Auto = "auto"
-	// DockerName is what DOCKER_HOST names, or Docker's own socket.
+	// DockerName is what DOCKER_HOST or Docker's context names, or Docker's own
+	// socket.
 	DockerName = "docker"
 	// PodmanName is Podman: by what CONTAINER_HOST names, by its Docker-compatible
 	// socket (the user's, or the machine's), or by its command.
@@ -67,7 +68,7 @@ func openAuto(ctx context.Context) (Engine, Info, error) {
 	if docker == nil {
 		return e, info, nil
 	}
-	if os.Getenv("DOCKER_HOST") != "" {
+	if _, chosen, _ := dockerOptions(); chosen != "" {
 		return nil, Info{}, docker // the user's choice is not passed over
 	}
 	e, info, podman := openPodman(ctx)
