@@ -8,9 +8,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/engine"
+	"sigs.k8s.io/pkgverify/verify"
 )
 
 // validEngine complains of an engine that is not known.
@@ -26,6 +28,21 @@ func transcripts(dir string) func(images.Cell) (io.WriteCloser, error) {
 	return func(c images.Cell) (io.WriteCloser, error) {
 		return os.Create(filepath.Join(dir, "cells", c.ID+".log"))
 	}
+}
+
+// noticesAt makes the notices of the distributions say what holds on the day of
+// the run, so that the facts of each cell have it, and returns those of ended
+// distributions on which the plan, which may be nil, installs.
+func noticesAt(now time.Time, plan *verify.Plan, all []images.Distribution) []string {
+	var notes []string
+	for i, d := range all {
+		all[i].Notice = d.NoticeAt(now)
+		if plan != nil && d.EndOfLife.Before(now) &&
+			slices.ContainsFunc(plan.Cells, func(c *verify.CellExpectation) bool { return c.Cell.Distro == d.Name }) {
+			notes = append(notes, all[i].Notice)
+		}
+	}
+	return notes
 }
 
 // parseImages reads the values of --image. Its error joins every problem.

@@ -121,10 +121,11 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 	}
 	listed, err := r.known(start)
 	problems = append(problems, err)
-	distros, err := images.Catalogue()
+	distros, err := r.plan.distros()
 	if err != nil {
 		return err
 	}
+	notices := noticesAt(start, plan, distros)
 	references, err := parseImages(r.images, distros)
 	problems = append(problems, err, validEngine(r.engine))
 	dir := r.artifactsDir()
@@ -139,6 +140,9 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 
 	progress := r.progress(s)
 	shown := newPhases(progress)
+	for _, n := range notices {
+		progress.Start("containers").Done(n)
+	}
 	web, policy := fetch.Options{UserAgent: "pkgverify/" + tool().Version}, fetch.DefaultPolicy()
 	laboratory, err := r.laboratory(distros, references, dir, func(line string) { progress.Start("containers").Done(line) })
 	if err != nil {

@@ -214,10 +214,9 @@ func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, te
 		return err
 	}
 	defer out.Close()
-	machine, _ := repo.ParseArch(runtime.GOARCH)
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
-	argv := p.argv(hooks, mergedHooks(), machine != p.arch, b.sources(p.suite))
+	argv := p.argv(hooks, mergedHooks(), !p.native, b.sources(p.suite))
 	cmd := exec.CommandContext(ctx, tool, argv[1:]...)
 	cmd.Env = []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",

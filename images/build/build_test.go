@@ -66,6 +66,10 @@ func TestArgv(t *testing.T) {
 	if native := strings.Join(p.argv("/h", "", false, ""), "\n"); strings.Contains(native, "native-") {
 		t.Errorf("a native build needs no helpers:\n%s", native)
 	}
+	p.native, p.recipe.native = true, []string{"large"}
+	if native := strings.Join(p.argv("/h", "", false, ""), "\n"); !strings.Contains(native, "--include=a,b,large\n") {
+		t.Errorf("want what is included in native images in:\n%s", native)
+	}
 }
 
 func TestLock(t *testing.T) {
