@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -216,7 +215,41 @@ func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, te
 	defer out.Close()
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
-	argv := p.argv(hooks, mergedHooks(), !p.native, b.sources(p.suite))
+	log.say("building from Debian %s with mmdebstrap", p.suite)
+	started := time.Now()
+	for i, sources := range b.sources(p.suite) {
+		if i > 0 {
+			log.say("the mirror does not give all of the suite and its updates: without updates, from %s", sources)
+			if err := rewind(out); err != nil {
+				return err
+			}
+		}
+		err = b.mmdebstrap(ctx, tool, p.argv(hooks, mergedHooks(), !p.native, sources), temp, out, log)
+		if !errors.Is(err, errMirror) {
+			break
+		}
+	}
+	if errors.Is(err, errMirror) {
+		err = fmt.Errorf("%w\n%s", err, archived(p.suite))
+	}
+	if err != nil {
+		return err
+	}
+	log.say("built in %s", time.Since(started).Round(time.Second))
+	return out.Close()
+}
+
+// rewind empties a file.
+func rewind(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.Seek(0, io.SeekStart)
+	return err
+}
+
+// mmdebstrap runs the tool, which writes the root to out as a tar file.
+func (b *Builder) mmdebstrap(ctx context.Context, tool string, argv []string, temp string, out io.Writer, log *buildLog) error {
 	cmd := exec.CommandContext(ctx, tool, argv[1:]...)
 	cmd.Env = []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
@@ -235,16 +268,17 @@ func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, te
 	// The death signal is tied to the thread that starts the process.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	log.say("building from Debian %s with mmdebstrap", p.suite)
-	started := time.Now()
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
+		last := log.last()
+		switch {
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
+		case mirrorFailed(last):
+			err = fmt.Errorf("%w: %w", errMirror, err)
 		}
-		return fmt.Errorf("mmdebstrap: %w; it said last:\n%s", err, log.last())
+		return fmt.Errorf("mmdebstrap: %w; it said last:\n%s", err, last)
 	}
-	log.say("built in %s", time.Since(started).Round(time.Second))
-	return out.Close()
+	return nil
 }
 
 // ToolError says that a program that is needed is not on this machine.
@@ -266,30 +300,4 @@ func mergedHooks() string {
 		return ""
 	}
 	return dir
-}
-
-// sources returns where mmdebstrap is to take the suite from: this machine's
-// own source file, if it has the suite, so that a mirror in use here is used.
-func (b *Builder) sources(suite string) string {
-	if b.Sources != "" {
-		return b.Sources
-	}
-	for _, f := range []string{"/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"} {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		for l := range strings.Lines(string(data)) {
-			f0 := strings.Fields(l)
-			if len(f0) == 0 || strings.HasPrefix(f0[0], "#") {
-				continue
-			}
-			for _, w := range f0[1:] {
-				if w == suite {
-					return f
-				}
-			}
-		}
-	}
-	return ""
 }

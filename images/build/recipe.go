@@ -121,10 +121,7 @@ func (p plan) argv(hooks, merged string, foreign bool, sources string) []string 
 	for _, dir := range []string{"doc", "man", "info", "locale", "lintian"} {
 		a = append(a, "--dpkgopt=path-exclude=/usr/share/"+dir+"/*")
 	}
-	if merged != "" {
-		// Merging /usr afterwards, with the usrmerge package, is slow.
-		a = append(a, "--hook-dir="+merged)
-	}
+	a = append(a, p.merge(merged)...)
 	// Byte code is made at the end, or when it is needed.
 	const noCompile = `for b in py3compile py3clean; do printf '#!/bin/sh\nexit 0\n' > "$1/usr/local/bin/$b"; chmod 755 "$1/usr/local/bin/$b"; done`
 	a = append(a, "--essential-hook="+noCompile)
@@ -140,6 +137,20 @@ func (p plan) argv(hooks, merged string, foreign bool, sources string) []string 
 		a = append(a, sources)
 	}
 	return a
+}
+
+// merge returns the arguments that merge /usr beforehand, by mmdebstrap's own
+// hooks: doing it afterwards, with the usrmerge package, is slow.
+func (p plan) merge(hooks string) []string {
+	switch {
+	case hooks == "":
+		return nil
+	case p.suite == "bullseye":
+		// It has no usr-is-merged to take the place of the one that the hook
+		// makes up to begin with.
+		return []string{"--setup-hook=" + path.Join(hooks, "setup00.sh"), `--essential-hook=dpkg --root="$1" --purge usr-is-merged`}
+	}
+	return []string{"--hook-dir=" + hooks}
 }
 
 // key names the content of a recipe: another recipe gives another key. It does
