@@ -12,6 +12,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/engine"
+	"sigs.k8s.io/pkgverify/images/pull"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -58,7 +59,29 @@ func parseImages(values []string, all []images.Distribution) (map[string]string,
 		if _, known := images.Find(all, distro); !known {
 			problems = append(problems, fmt.Errorf("--image %q: distribution %q is not in the catalogue; verify images list shows it", v, distro))
 		}
+		if err := pull.CheckReference(ref); err != nil {
+			problems = append(problems, fmt.Errorf("--image %q: %w", v, err))
+		}
 		out[distro] = ref
+	}
+	return out, errors.Join(problems...)
+}
+
+// mirrorHelp is the help of --registry-mirror, wherever there is one.
+const mirrorHelp = "REGISTRY=HOST: ask this host before the registry, such as docker.io=mirror.example.org; http:// in front of HOST is for plain http"
+
+// parseMirrors reads the values of --registry-mirror. Its error joins every
+// problem.
+func parseMirrors(values []string) ([]pull.Mirror, error) {
+	var out []pull.Mirror
+	var problems []error
+	for _, v := range values {
+		m, err := pull.ParseMirror(v)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("--registry-mirror: %w", err))
+			continue
+		}
+		out = append(out, m)
 	}
 	return out, errors.Join(problems...)
 }

@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
 	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/images/filelock"
 	"sigs.k8s.io/pkgverify/repo"
 )
 
@@ -116,7 +117,7 @@ func (b *Builder) Image(ctx context.Context, d images.Distribution, arch repo.Ar
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	unlock, err := lock(ctx, filepath.Join(b.Dir, p.id+".lock"))
+	unlock, err := filelock.Lock(ctx, filepath.Join(b.Dir, p.id+".lock"))
 	if err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}

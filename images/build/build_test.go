@@ -1,7 +1,6 @@
 package build
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +10,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/repo"
@@ -120,27 +118,6 @@ func TestMirrorLacksTheSuite(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(b.Dir, ".making-*")); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-}
-
-func TestLock(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "x.lock")
-	unlock, err := lock(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	why := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(why)
-	if _, err := lock(ctx, path); !errors.Is(err, why) {
-		t.Errorf("a lock that is held: want %v, got %v", why, err)
-	}
-	time.AfterFunc(10*time.Millisecond, unlock)
-	again, err := lock(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again()
 }
 
 func TestRemoveTree(t *testing.T) {

@@ -1,0 +1,69 @@
+// Package filelock lets processes wait for each other by flock(2). The kernel
+// lets go of the lock of a process that has died.
+package filelock
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+)
+
+// pause is how often a lock that another process holds is asked for.
+const pause = 200 * time.Millisecond
+
+// ErrHeld is matched when another process, or another part of this one, holds
+// the lock.
+var ErrHeld = errors.New("the lock is held")
+
+// Lock takes the lock of a file, which it makes where there is none, waiting
+// for whoever has it until ctx ends. The function that it returns lets it go.
+func Lock(ctx context.Context, path string) (unlock func(), err error) {
+	for {
+		unlock, err := Try(path)
+		if !errors.Is(err, ErrHeld) {
+			return unlock, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, fmt.Errorf("wait for %s, which another process holds: %w", path, context.Cause(ctx))
+		case <-timer.C:
+		}
+	}
+}
+
+// Try takes the lock of a file, or fails with [ErrHeld] at once.
+func Try(path string) (unlock func(), err error) {
+	return try(path, os.O_CREATE|os.O_RDWR, syscall.LOCK_EX)
+}
+
+// Share takes the lock of a file that is there together with others who share
+// it, or fails with [ErrHeld] at once when somebody has it alone.
+func Share(path string) (unlock func(), err error) {
+	return try(path, os.O_RDONLY, syscall.LOCK_SH)
+}
+
+func try(path string, flag, how int) (unlock func(), err error) {
+	f, err := os.OpenFile(path, flag, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if err == nil {
+		return func() { _ = f.Close() }, nil // lets the lock go; nothing was written
+	}
+	_ = f.Close()
+	if errors.Is(err, syscall.EWOULDBLOCK) {
+		err = ErrHeld
+	}
+	return nil, fmt.Errorf("lock %s: %w", path, err)
+}
