@@ -117,15 +117,15 @@ func (b *Builder) Image(ctx context.Context, d images.Distribution, arch repo.Ar
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	unlock, err := filelock.Lock(ctx, filepath.Join(b.Dir, p.id+".lock"))
+	lock, err := filelock.Lock(ctx, filepath.Join(b.Dir, p.id+".lock"))
 	if err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	defer unlock()
+	defer func() { _ = lock.Close() }()             // nothing was written to it
 	if img, ok, err := p.open(); ok || err != nil { // another process may have made it meanwhile
 		return img, err
 	}
-	if err := b.make(ctx, p.plan, d, p.id, p.key, p.dir); err != nil {
+	if err := b.make(ctx, p, d, lock); err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
 	img, ok, err := p.open()
@@ -155,13 +155,15 @@ func read(dir string) (v1.Image, error) {
 }
 
 // make builds an image into dir, which appears complete or not at all.
-func (b *Builder) make(ctx context.Context, p plan, d images.Distribution, id, key, dir string) error {
+func (b *Builder) make(ctx context.Context, p placed, d images.Distribution, lock *os.File) error {
+	id := p.id
 	log := &buildLog{prefix: id, w: b.Log}
 	temp := b.Temp
 	if temp == "" {
 		temp = DefaultTemp(b.Dir)
 	}
-	// The image's lock is held: what has these names is left over.
+	// The image's lock is held, and every mmdebstrap has a copy of it as long as
+	// it lives: what has these names is left over.
 	making, rootTemp := ".making-"+id+"-", "pkgverify-root-"+id+"-"
 	removeLeftovers(log, filepath.Join(b.Dir, making+"*"), filepath.Join(temp, rootTemp+"*"))
 	work, err := os.MkdirTemp(b.Dir, making)
@@ -182,10 +184,10 @@ func (b *Builder) make(ctx context.Context, p plan, d images.Distribution, id, k
 		return err
 	}
 	root := filepath.Join(work, "root.tar")
-	if err := b.bootstrap(ctx, p, log, work, rootDir, root); err != nil {
+	if err := b.bootstrap(ctx, p.plan, log, work, rootDir, root, lock); err != nil {
 		return err
 	}
-	img, err := assemble(root, p, d, key)
+	img, err := assemble(root, p.plan, d, p.key)
 	if err != nil {
 		return err
 	}
@@ -193,11 +195,11 @@ func (b *Builder) make(ctx context.Context, p plan, d images.Distribution, id, k
 	if err := write(made, img); err != nil {
 		return err
 	}
-	return os.Rename(made, dir)
+	return os.Rename(made, p.dir)
 }
 
 // bootstrap runs mmdebstrap and keeps the root as a tar file.
-func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, temp, root string) error {
+func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, temp, root string, lock *os.File) error {
 	tool, err := exec.LookPath("mmdebstrap")
 	if err != nil {
 		return &ToolError{Tool: "mmdebstrap", Hint: "images/setup.sh packages"}
@@ -225,7 +227,7 @@ func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, te
 				return err
 			}
 		}
-		err = b.mmdebstrap(ctx, tool, p.argv(hooks, mergedHooks(), !p.native, sources), temp, out, log)
+		err = b.mmdebstrap(ctx, tool, p.argv(hooks, mergedHooks(), !p.native, sources), temp, out, log, lock)
 		if !errors.Is(err, errMirror) {
 			break
 		}
@@ -250,7 +252,7 @@ func rewind(f *os.File) error {
 }
 
 // mmdebstrap runs the tool, which writes the root to out as a tar file.
-func (b *Builder) mmdebstrap(ctx context.Context, tool string, argv []string, temp string, out io.Writer, log *buildLog) error {
+func (b *Builder) mmdebstrap(ctx context.Context, tool string, argv []string, temp string, out io.Writer, log *buildLog, lock *os.File) error {
 	cmd := exec.CommandContext(ctx, tool, argv[1:]...)
 	cmd.Env = []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
@@ -262,6 +264,8 @@ func (b *Builder) mmdebstrap(ctx context.Context, tool string, argv []string, te
 		}
 	}
 	cmd.Stdout, cmd.Stderr = out, log
+	// It goes on cleaning up when this process is killed, and keeps the lock.
+	cmd.ExtraFiles = []*os.File{lock}
 	// mmdebstrap unmounts and removes what it made when it is asked to end.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }

@@ -120,24 +120,6 @@ func TestMirrorLacksTheSuite(t *testing.T) {
 	}
 }
 
-func TestRemoveTree(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "a")
-	if err := os.MkdirAll(filepath.Join(dir, "b"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := removeTree(dir); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("it is still there: %v", err)
-	}
-	// /proc is mounted in /: were it not refused, this test would be the last.
-	if !within("/proc", "/proc") || within("/processes", "/proc") || !within("/proc/sys", "/proc") {
-		t.Error("within does not tell folders apart")
-	}
-}
-
 func TestBuildLog(t *testing.T) {
 	t.Parallel()
 	var out strings.Builder

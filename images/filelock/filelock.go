@@ -19,12 +19,13 @@ const pause = 200 * time.Millisecond
 var ErrHeld = errors.New("the lock is held")
 
 // Lock takes the lock of a file, which it makes where there is none, waiting
-// for whoever has it until ctx ends. The function that it returns lets it go.
-func Lock(ctx context.Context, path string) (unlock func(), err error) {
+// for whoever has it until ctx ends. The lock is let go when the file that it
+// returns is closed, together with all copies of it that child processes have.
+func Lock(ctx context.Context, path string) (*os.File, error) {
 	for {
-		unlock, err := Try(path)
+		f, err := Try(path)
 		if !errors.Is(err, ErrHeld) {
-			return unlock, err
+			return f, err
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -37,17 +38,17 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 }
 
 // Try takes the lock of a file, or fails with [ErrHeld] at once.
-func Try(path string) (unlock func(), err error) {
+func Try(path string) (*os.File, error) {
 	return try(path, os.O_CREATE|os.O_RDWR, syscall.LOCK_EX)
 }
 
 // Share takes the lock of a file that is there together with others who share
 // it, or fails with [ErrHeld] at once when somebody has it alone.
-func Share(path string) (unlock func(), err error) {
+func Share(path string) (*os.File, error) {
 	return try(path, os.O_RDONLY, syscall.LOCK_SH)
 }
 
-func try(path string, flag, how int) (unlock func(), err error) {
+func try(path string, flag, how int) (*os.File, error) {
 	f, err := os.OpenFile(path, flag, 0o644)
 	if err != nil {
 		return nil, err
@@ -59,7 +60,7 @@ func try(path string, flag, how int) (unlock func(), err error) {
 		}
 	}
 	if err == nil {
-		return func() { _ = f.Close() }, nil // lets the lock go; nothing was written
+		return f, nil
 	}
 	_ = f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -12,7 +13,7 @@ import (
 func TestLock(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "x.lock")
-	unlock, err := Lock(t.Context(), path)
+	first, err := Lock(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +26,7 @@ func TestLock(t *testing.T) {
 	if _, err := Lock(ctx, path); !errors.Is(err, why) {
 		t.Errorf("a lock that is held: want %v, got %v", why, err)
 	}
-	time.AfterFunc(10*time.Millisecond, unlock)
+	time.AfterFunc(10*time.Millisecond, func() { release(t, first) })
 	again, err := Lock(t.Context(), path)
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +34,7 @@ func TestLock(t *testing.T) {
 	if _, err := Share(path); !errors.Is(err, ErrHeld) {
 		t.Errorf("what somebody has alone cannot be shared: got %v", err)
 	}
-	again()
+	release(t, again)
 	one, err := Share(path)
 	if err != nil {
 		t.Fatal(err)
@@ -42,15 +43,22 @@ func TestLock(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	one()
+	release(t, one)
 	if _, err := Try(path); !errors.Is(err, ErrHeld) {
 		t.Errorf("one still shares it: got %v", err)
 	}
-	two()
+	release(t, two)
 	if _, err := Share(path + ".none"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("there is no such file: got %v", err)
 	}
 	if _, err := Try(filepath.Join(path, "no")); err == nil || errors.Is(err, ErrHeld) {
 		t.Errorf("a file that cannot be made: got %v", err)
+	}
+}
+
+func release(t *testing.T, f *os.File) {
+	t.Helper()
+	if err := f.Close(); err != nil {
+		t.Error(err)
 	}
 }

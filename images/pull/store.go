@@ -142,10 +142,11 @@ func (s store) begin(ctx context.Context, image v1.Hash) (work string, done func
 	if err := os.MkdirAll(string(s), 0o755); err != nil {
 		return "", nil, err
 	}
-	unlock, err := filelock.Lock(ctx, s.lockFile(image))
+	lock, err := filelock.Lock(ctx, s.lockFile(image))
 	if err != nil {
 		return "", nil, err
 	}
+	unlock := func() { _ = lock.Close() } // nothing was written to it
 	prefix := ".pulling-" + image.Hex[:16] + "-"
 	left, err := filepath.Glob(filepath.Join(string(s), prefix+"*"))
 	for _, dir := range left {
@@ -169,10 +170,10 @@ func (s store) lockFile(image v1.Hash) string { return s.dir(image) + ".lock" }
 
 // forget removes an image that is not sound any more.
 func (s store) forget(image v1.Hash) error {
-	unlock, err := filelock.Try(s.lockFile(image))
+	lock, err := filelock.Try(s.lockFile(image))
 	if err != nil {
 		return err
 	}
-	defer unlock()
+	defer func() { _ = lock.Close() }() // nothing was written to it
 	return os.RemoveAll(s.dir(image))
 }
