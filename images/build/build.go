@@ -41,6 +41,8 @@ type Builder struct {
 	Log io.Writer
 	// Temp is where roots are unpacked; empty is [DefaultTemp].
 	Temp string
+
+	users filelock.Users
 }
 
 // DefaultDir returns the folder in which images are kept: pkgverify/images in
@@ -66,7 +68,7 @@ func (b *Builder) Cached(d images.Distribution, arch repo.Arch) (images.Image, b
 	if err != nil {
 		return images.Image{}, false, err
 	}
-	return p.open()
+	return b.open(p)
 }
 
 // placed is a plan with its place in the cache.
@@ -92,9 +94,16 @@ func (b *Builder) place(d images.Distribution, arch repo.Arch) (placed, error) {
 	}, nil
 }
 
-// open returns the image if it is there.
-func (p placed) open() (images.Image, bool, error) {
-	img, err := read(p.dir)
+// heldBy is the file of an OCI layout by which who uses it holds it.
+const heldBy = "oci-layout"
+
+// open returns the image if it is there. It is not removed from then on.
+func (b *Builder) open(p placed) (images.Image, bool, error) {
+	var img v1.Image
+	err := b.users.Hold(p.dir, heldBy)
+	if err == nil {
+		img, err = read(p.dir)
+	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return images.Image{}, false, nil
@@ -111,7 +120,7 @@ func (b *Builder) Image(ctx context.Context, d images.Distribution, arch repo.Ar
 	if err != nil {
 		return images.Image{}, err
 	}
-	if img, ok, err := p.open(); ok || err != nil {
+	if img, ok, err := b.open(p); ok || err != nil {
 		return img, err
 	}
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
@@ -121,14 +130,14 @@ func (b *Builder) Image(ctx context.Context, d images.Distribution, arch repo.Ar
 	if err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	defer func() { _ = lock.Close() }()             // nothing was written to it
-	if img, ok, err := p.open(); ok || err != nil { // another process may have made it meanwhile
+	defer func() { _ = lock.Close() }()              // nothing was written to it
+	if img, ok, err := b.open(p); ok || err != nil { // another process may have made it meanwhile
 		return img, err
 	}
 	if err := b.make(ctx, p, d, lock); err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	img, ok, err := p.open()
+	img, ok, err := b.open(p)
 	if err == nil && !ok {
 		err = fmt.Errorf("image %s: it is not in the cache, though it was made there", p.id)
 	}

@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -67,4 +70,52 @@ func try(path string, flag, how int) (*os.File, error) {
 		err = ErrHeld
 	}
 	return nil, fmt.Errorf("lock %s: %w", path, err)
+}
+
+// Users keeps what is in use from being removed: the folders that it holds
+// stay held until the process ends, or until it is collected as garbage. The
+// zero Users holds nothing.
+type Users struct {
+	mu   sync.Mutex
+	held map[string]*os.File
+}
+
+// Hold shares the lock of a file that is in the folder. It fails with
+// fs.ErrNotExist when the folder is not there or is being removed.
+func (u *Users) Hold(folder, file string) error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.held[folder] != nil {
+		return nil
+	}
+	f, err := Share(filepath.Join(folder, file))
+	if errors.Is(err, ErrHeld) {
+		return fmt.Errorf("%s is being removed: %w", folder, fs.ErrNotExist)
+	}
+	if err != nil {
+		return err
+	}
+	if u.held == nil {
+		u.held = make(map[string]*os.File)
+	}
+	u.held[folder] = f
+	return nil
+}
+
+// Remove removes a folder unless somebody holds it by that file, which is
+// ErrHeld. What is half removed has another name, which begins with a dot.
+func Remove(folder, file string) error {
+	f, err := Try(filepath.Join(folder, file))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // nothing was written to it
+	gone := filepath.Join(filepath.Dir(folder), ".removing-"+filepath.Base(folder))
+	if err := os.RemoveAll(gone); err != nil { // of one that was killed
+		return err
+	}
+	if err := os.Rename(folder, gone); err != nil {
+		return err
+	}
+	return os.RemoveAll(gone)
 }

@@ -56,6 +56,36 @@ func TestLock(t *testing.T) {
 	}
 }
 
+func TestRemove(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "image")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "f"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var u Users
+	for range 2 {
+		if err := u.Hold(dir, "f"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := Remove(dir, "f"); !errors.Is(err, ErrHeld) {
+		t.Errorf("it is in use; got %v", err)
+	}
+	release(t, u.held[dir])
+	if err := Remove(dir, "f"); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(filepath.Dir(dir), "*")); err != nil || len(left) > 0 {
+		t.Errorf("left: %v %v", left, err)
+	}
+	if err := new(Users).Hold(dir, "f"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is gone; got %v", err)
+	}
+}
+
 func release(t *testing.T, f *os.File) {
 	t.Helper()
 	if err := f.Close(); err != nil {

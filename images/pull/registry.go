@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 
 	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/images/filelock"
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/repo/fetch"
 )
@@ -45,6 +46,8 @@ type Registry struct {
 
 	// stall stands in for stallTime in tests.
 	stall time.Duration
+
+	users filelock.Users
 }
 
 // DefaultPolicy is more patient than that of repositories: registries limit the
@@ -101,6 +104,17 @@ func (r *Registry) Image(ctx context.Context, reference string, arch repo.Arch) 
 func (r *Registry) Kept(reference string, arch repo.Arch) bool {
 	p, err := r.pull(reference, arch)
 	return err == nil && p.known.Reference != "" && p.store.has(p.known.Image)
+}
+
+// Prune removes the images that were pulled and to which no reference leads any
+// more, since their tags have moved on, and returns their folders. What somebody
+// uses stays.
+func (r *Registry) Prune() (removed []string, err error) {
+	removed, err = store(r.Dir).prune()
+	if err != nil {
+		err = fmt.Errorf("pulled images: %w", err)
+	}
+	return removed, err
 }
 
 func (r *Registry) note(format string, args ...any) {
@@ -288,7 +302,7 @@ func (p *onePull) kept(ctx context.Context) (images.Image, error) {
 	if err := ctx.Err(); err != nil {
 		return images.Image{}, context.Cause(ctx)
 	}
-	img, err := p.store.open(p.known.Image)
+	img, err := p.store.open(p.known.Image, &p.r.users)
 	if err != nil {
 		return images.Image{}, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -267,6 +268,10 @@ func TestSecondPull(t *testing.T) {
 	if img, err := r.Image(t.Context(), ref, repo.ARM); err != nil || digest(t, img.Image) != digest(t, now[repo.ARM]) {
 		t.Errorf("a tag that moved: %v", err)
 	}
+	// The image before stays as long as somebody may use it, and then goes.
+	if removed, err := (&pull.Registry{Dir: r.Dir}).Prune(); err != nil || len(removed) > 0 {
+		t.Errorf("what is in use was removed: %v, %v", removed, err)
+	}
 	// The registry is away: what there is is used, and said.
 	s.failing(times(1000, "", status(503)))
 	img, err := r.Image(t.Context(), ref, repo.ARM)
@@ -323,6 +328,47 @@ func TestSpoiltCache(t *testing.T) {
 	}
 	if again, err := os.ReadFile(blob); err != nil || cmp.Equal(again, data) {
 		t.Errorf("the layer was not pulled again: %v", err)
+	}
+}
+
+// TestPrune removes an image whose tag has moved on, and no other.
+func TestPrune(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	dir := t.TempDir()
+	var refs, dirs []string
+	for range 2 {
+		idx, all := index(t)
+		refs = []string{write(t, s, "12", idx)}
+		dirs = append(dirs, filepath.Join(dir, strings.ReplaceAll(digest(t, all[repo.AMD64]), ":", "-")))
+		// The process that pulled it has ended.
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPullForAnother$")
+		cmd.Env = append(os.Environ(), "PKGVERIFY_TEST_PULL="+refs[0]+" "+dir)
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+	}
+	r := &pull.Registry{Dir: dir, Policy: fast()}
+	removed, err := r.Prune()
+	if diff := cmp.Diff(dirs[:1], removed); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	if !r.Kept(refs[0], repo.AMD64) {
+		t.Error("the present image has gone, too")
+	}
+	if removed, err := (&pull.Registry{Dir: filepath.Join(dir, "none")}).Prune(); err != nil || len(removed) > 0 {
+		t.Errorf("nothing was ever pulled: %v, %v", removed, err)
+	}
+}
+
+// TestPullForAnother is the process that TestPrune starts.
+func TestPullForAnother(t *testing.T) {
+	ref, dir, ok := strings.Cut(os.Getenv("PKGVERIFY_TEST_PULL"), " ")
+	if !ok {
+		return // asked for by TestPrune alone
+	}
+	if _, err := (&pull.Registry{Dir: dir, Policy: fast()}).Image(t.Context(), ref, repo.AMD64); err != nil {
+		t.Fatal(err)
 	}
 }
 

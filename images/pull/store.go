@@ -8,9 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/layout"
@@ -50,16 +50,22 @@ func (s store) entryFile(reference, platform string) string {
 
 // entry returns what is known, and false when nothing of use is.
 func (s store) entry(reference, platform string) (entry, bool) {
-	f, err := os.Open(s.entryFile(reference, platform))
+	e, err := readEntry(s.entryFile(reference, platform))
+	// One that was cut short when the machine went down is written anew.
+	return e, err == nil && e.Reference == reference && e.Platform == platform && e.Image.Algorithm == "sha256"
+}
+
+func readEntry(file string) (entry, error) {
+	f, err := os.Open(file)
 	if err != nil {
-		return entry{}, false
+		return entry{}, err
 	}
 	defer func() { _ = f.Close() }() // opened for reading
 	var e entry
 	if err := json.NewDecoder(io.LimitReader(f, maxManifest)).Decode(&e); err != nil {
-		return entry{}, false // cut short when the machine went down: written anew
+		return entry{}, fmt.Errorf("%s: %w (remove it)", file, err)
 	}
-	return e, e.Reference == reference && e.Platform == platform && e.Image.Algorithm == "sha256"
+	return e, nil
 }
 
 // remember writes an entry, whole or not at all.
@@ -90,11 +96,14 @@ func (s store) has(image v1.Hash) bool {
 	return err == nil
 }
 
+// heldBy is the file of an OCI layout by which who uses it holds it.
+const heldBy = "oci-layout"
+
 // open returns an image, each byte of which was held against the digests. It
-// fails with fs.ErrNotExist when there is none.
-func (s store) open(image v1.Hash) (v1.Image, error) {
-	if !s.has(image) {
-		return nil, fmt.Errorf("%s: %w", s.dir(image), fs.ErrNotExist)
+// fails with fs.ErrNotExist when there is none. It is not removed from then on.
+func (s store) open(image v1.Hash, users *filelock.Users) (v1.Image, error) {
+	if err := users.Hold(s.dir(image), heldBy); err != nil {
+		return nil, err
 	}
 	path := layout.Path(s.dir(image))
 	img, err := path.Image(image)
@@ -176,4 +185,41 @@ func (s store) forget(image v1.Hash) error {
 	}
 	defer func() { _ = lock.Close() }() // nothing was written to it
 	return os.RemoveAll(s.dir(image))
+}
+
+// prune removes the images to which no reference leads, and that nobody uses.
+func (s store) prune() (removed []string, err error) {
+	entries, err := os.ReadDir(string(s))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	wanted := make(map[string]bool)
+	for _, f := range entries {
+		if !strings.HasPrefix(f.Name(), "ref-") {
+			continue
+		}
+		e, err := readEntry(filepath.Join(string(s), f.Name()))
+		if err != nil {
+			return nil, err // what it leads to is not known
+		}
+		wanted[s.dir(e.Image)] = true
+	}
+	var problems []error
+	for _, f := range entries {
+		dir := filepath.Join(string(s), f.Name())
+		if !f.IsDir() || !strings.HasPrefix(f.Name(), "sha256-") || wanted[dir] {
+			continue
+		}
+		switch err := filelock.Remove(dir, heldBy); {
+		case errors.Is(err, filelock.ErrHeld):
+		case err != nil:
+			problems = append(problems, fmt.Errorf("image %s: %w", dir, err))
+		default:
+			removed = append(removed, dir)
+		}
+	}
+	return removed, errors.Join(problems...)
 }
