@@ -2,6 +2,8 @@ package pull_test
 
 import (
 	"errors"
+	"io"
+	"log"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -74,7 +76,7 @@ func digest(t *testing.T, img v1.Image) string {
 
 func TestWaysToAnImage(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(registry.New())
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")
 	idx, all := index(t)

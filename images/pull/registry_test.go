@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log"
 	"net/http"
@@ -43,7 +44,7 @@ type server struct {
 
 func newServer(t *testing.T) *server {
 	t.Helper()
-	real := registry.New(registry.Logger(log.New(testWriter{t}, "", 0)))
+	good := registry.New(registry.Logger(log.New(io.Discard, "", 0)))
 	s := &server{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -51,17 +52,12 @@ func newServer(t *testing.T) *server {
 		fail := s.fail
 		s.mu.Unlock()
 		if fail == nil || !fail(w, r) {
-			real.ServeHTTP(w, r)
+			good.ServeHTTP(w, r)
 		}
 	}))
 	t.Cleanup(s.Close)
 	return s
 }
-
-type testWriter struct{ t *testing.T }
-
-// Write implements io.Writer.
-func (w testWriter) Write(p []byte) (int, error) { return len(p), nil }
 
 func (s *server) host() string { return strings.TrimPrefix(s.URL, "http://") }
 
@@ -116,9 +112,10 @@ func cut(size int64) http.HandlerFunc {
 	}
 }
 
-func write(t *testing.T, s *server, tag string, index v1.ImageIndex) string {
+// write puts an index under debian:12, and returns the reference.
+func write(t *testing.T, s *server, index v1.ImageIndex) string {
 	t.Helper()
-	ref, err := name.ParseReference(s.host() + "/debian:" + tag)
+	ref, err := name.ParseReference(s.host() + "/debian:12")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +197,7 @@ func TestRegistryFails(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			s := newServer(t)
-			ref := write(t, s, "12", idx)
+			ref := write(t, s, idx)
 			s.failing(tc.fail)
 			r := &pull.Registry{Dir: t.TempDir(), Policy: fast(), Keychain: authn.NewMultiKeychain()}
 			img, err := r.Image(t.Context(), ref, repo.AMD64)
@@ -244,7 +241,7 @@ func TestSecondPull(t *testing.T) {
 	t.Parallel()
 	idx, all := index(t)
 	s := newServer(t)
-	ref := write(t, s, "12", idx)
+	ref := write(t, s, idx)
 	var said notes
 	r := &pull.Registry{Dir: t.TempDir(), Policy: fast(), Note: said.add}
 	first, err := r.Image(t.Context(), ref, repo.ARM)
@@ -264,7 +261,7 @@ func TestSecondPull(t *testing.T) {
 	}
 	// The tag is moved: the new image is pulled.
 	moved, now := index(t)
-	write(t, s, "12", moved)
+	write(t, s, moved)
 	if img, err := r.Image(t.Context(), ref, repo.ARM); err != nil || digest(t, img.Image) != digest(t, now[repo.ARM]) {
 		t.Errorf("a tag that moved: %v", err)
 	}
@@ -301,7 +298,7 @@ func TestSpoiltCache(t *testing.T) {
 	t.Parallel()
 	idx, all := index(t)
 	s := newServer(t)
-	ref := write(t, s, "12", idx)
+	ref := write(t, s, idx)
 	var said notes
 	r := &pull.Registry{Dir: t.TempDir(), Policy: fast(), Note: said.add}
 	if _, err := r.Image(t.Context(), ref, repo.AMD64); err != nil {
@@ -339,7 +336,7 @@ func TestPrune(t *testing.T) {
 	var refs, dirs []string
 	for range 2 {
 		idx, all := index(t)
-		refs = []string{write(t, s, "12", idx)}
+		refs = []string{write(t, s, idx)}
 		dirs = append(dirs, filepath.Join(dir, strings.ReplaceAll(digest(t, all[repo.AMD64]), ":", "-")))
 		// The process that pulled it has ended.
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPullForAnother$")
@@ -376,7 +373,7 @@ func TestMissingPlatform(t *testing.T) {
 	t.Parallel()
 	idx, _ := index(t)
 	s := newServer(t)
-	ref := write(t, s, "12", idx)
+	ref := write(t, s, idx)
 	r := &pull.Registry{Dir: t.TempDir(), Policy: fast()}
 	_, err := r.Image(t.Context(), ref, repo.S390X)
 	var e *pull.PlatformError
@@ -409,8 +406,8 @@ func TestMirrors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			origin, mirror := newServer(t), newServer(t)
-			ref := write(t, origin, "12", idx)
-			write(t, mirror, "12", idx)
+			ref := write(t, origin, idx)
+			write(t, mirror, idx)
 			origin.failing(nil)
 			mirror.failing(tc.fail)
 			m, err := pull.ParseMirror(origin.host() + "=" + mirror.URL)
@@ -463,7 +460,7 @@ func TestPullsAtOnce(t *testing.T) {
 	t.Parallel()
 	idx, all := index(t)
 	s := newServer(t)
-	ref := write(t, s, "12", idx)
+	ref := write(t, s, idx)
 	s.failing(nil)
 	dir := t.TempDir()
 	var wg sync.WaitGroup
@@ -494,7 +491,7 @@ func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	idx, all := index(t)
 	s := newServer(t)
-	ref := write(t, s, "12", idx)
+	ref := write(t, s, idx)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	why := errors.New("the user has had enough")
 	s.failing(times(99, layerOf(t, all[repo.AMD64]).Hex, func(_ http.ResponseWriter, r *http.Request) {
@@ -527,7 +524,7 @@ func TestProgress(t *testing.T) {
 	t.Parallel()
 	idx, all := index(t)
 	s := newServer(t)
-	ref := write(t, s, "12", idx)
+	ref := write(t, s, idx)
 	m, err := all[repo.AMD64].Manifest()
 	if err != nil {
 		t.Fatal(err)

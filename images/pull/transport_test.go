@@ -42,13 +42,13 @@ func TestRetryAfter(t *testing.T) {
 				asked := 0
 				p := &patient{policy: DefaultPolicy(), stall: time.Hour, next: answers(func(*http.Request) (*http.Response, error) {
 					if asked++; asked == 1 {
-						return &http.Response{StatusCode: 429, Header: http.Header{"Retry-After": {tc.header}, "Date": {tc.date}}, Body: http.NoBody}, nil
+						return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {tc.header}, "Date": {tc.date}}, Body: http.NoBody}, nil
 					}
-					return &http.Response{StatusCode: 200, Body: http.NoBody}, nil
+					return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 				})}
 				began := time.Now()
 				resp, err := p.RoundTrip(request(t))
-				if err != nil || resp.StatusCode != 200 {
+				if err != nil || resp.StatusCode != http.StatusOK {
 					t.Fatalf("got %v, %v", resp, err)
 				}
 				if err := resp.Body.Close(); err != nil {
@@ -69,7 +69,7 @@ func TestGivesUp(t *testing.T) {
 		asked := 0
 		p := &patient{policy: DefaultPolicy(), stall: time.Hour, next: answers(func(*http.Request) (*http.Response, error) {
 			asked++
-			return &http.Response{StatusCode: 503, Body: io.NopCloser(strings.NewReader(strings.Repeat("busy ", 1<<20)))}, nil
+			return &http.Response{StatusCode: http.StatusServiceUnavailable, Body: io.NopCloser(strings.NewReader(strings.Repeat("busy ", 1<<20)))}, nil
 		})}
 		_, err := p.RoundTrip(request(t)) //nolint:bodyclose // there is none
 		if !errors.Is(err, fetch.ErrUnreachable) || asked != DefaultPolicy().Tries {
@@ -119,7 +119,7 @@ func TestStall(t *testing.T) {
 			counted := 0
 			p := &patient{policy: fetch.Policy{Tries: 1}, stall: time.Minute, count: func(n int) { counted += n },
 				next: answers(func(r *http.Request) (*http.Response, error) {
-					return &http.Response{StatusCode: 200, Body: &stuck{r, strings.NewReader("some")}}, nil
+					return &http.Response{StatusCode: http.StatusOK, Body: &stuck{r, strings.NewReader("some")}}, nil
 				})}
 			resp, err := p.RoundTrip(request(t))
 			if err != nil {
