@@ -1,6 +1,7 @@
 package images
 
 import (
+	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -169,4 +170,31 @@ func TestNewCell(t *testing.T) {
 	if c.ID != "deb-stable-1.26-debian-12-arm64" {
 		t.Errorf("got %s", c.ID)
 	}
+}
+
+// FuzzParseCatalogue: what is read is without fault, and reads as the same again.
+func FuzzParseCatalogue(f *testing.F) {
+	f.Add(catalogueYAML)
+	for _, text := range []string{
+		"", "distributions: []", "distributions: [{}]", "distributions: {name: x}", "---\n---\n", "distributions: &a [*a]",
+		"distributions:\n- {name: a, title: A, manager: apt, reference: r, architectures: [amd64], end_of_life: 2026-08-31}\n",
+		"distributions:\n- {name: a, title: A, manager: apt, architectures: [amd64], build: {recipe: r, suite: s}, end_of_life: 9999-99-99}\n",
+		"distributions:\n- {name: ../a, title: \"\\x1b\", manager: no, stand_in: true, architectures: [vax, vax]}\n",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		all, err := ParseCatalogue(bytes.NewReader(data))
+		if err != nil {
+			return
+		}
+		for _, d := range all {
+			if faults := d.faults(); len(faults) > 0 {
+				t.Errorf("%+v was read in spite of %q", d, faults)
+			}
+			if again, err := ParseDate(d.EndOfLife.String()); !d.EndOfLife.IsZero() && (err != nil || again != d.EndOfLife) {
+				t.Errorf("date %s: got %v, %v", d.EndOfLife, again, err)
+			}
+		}
+	})
 }

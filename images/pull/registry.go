@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 	"github.com/google/go-containerregistry/pkg/v1/partial"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/filelock"
@@ -89,7 +90,7 @@ func (r *Registry) Image(ctx context.Context, reference string, arch repo.Arch) 
 		}
 		problems = append(problems, err)
 	}
-	err = errors.Join(problems...)
+	err = errors.Join(append(problems, login(p.ref, problems[len(problems)-1]))...)
 	// A registry that answers has the last word; one that does not, not.
 	if errors.Is(problems[len(problems)-1], fetch.ErrUnreachable) && p.known.Reference != "" {
 		if img, keptErr := p.kept(ctx); keptErr == nil {
@@ -98,6 +99,17 @@ func (r *Registry) Image(ctx context.Context, reference string, arch repo.Arch) 
 		}
 	}
 	return images.Image{}, err
+}
+
+// login says what to do where a registry does not let everybody in; nil where
+// that is not what is wrong.
+func login(ref name.Reference, err error) error {
+	var e *transport.Error
+	if !errors.As(err, &e) || e.StatusCode != http.StatusUnauthorized && e.StatusCode != http.StatusForbidden {
+		return nil
+	}
+	return fmt.Errorf("the registry wants other credentials, or has no such image: log in with 'docker login %s' or 'podman login %s'",
+		ref.Context().RegistryStr(), ref.Context().RegistryStr())
 }
 
 // Kept reports whether the image behind a reference was pulled before.
