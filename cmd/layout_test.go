@@ -21,7 +21,7 @@ func layers() [][]string {
 		{"verify/checks", "verify/profile", "verify/known", "images/lab", "repo/crawl", "repo/probe", "reports"},
 		{"verify"},
 		{"images/build", "images/engine", "images/guest", "images/pull", "images/tamper", "publish"},
-		{"images"},
+		{"images", "images/mounts"},
 		{"repo/apt", "repo/deb", "repo/rpm", "repo/fetch"},
 		{"repo/rpmmd", "repo/metalink", "repo/cpio", "repo/debrel", "repo/rpmdep", "repo/vercmp"},
 		{"repo/deb822", "repo/pgp", "repo/compress", "repo/debver", "repo/rpmver", "repo/payload", "repo/hashes"},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -286,46 +285,6 @@ func TestInstallsInContainers(t *testing.T) {
 	o = program(t, p.arguments("--base-url", p.root, "--suite", "install", "--install-arch", "amd64", "--label-filter", "channel:stable && "+few)...)
 	if o.exit != exitPass || len(o.report.Cells) != 2 {
 		t.Errorf("from a folder: exit %d, %d cells\n%s%s", o.exit, len(o.report.Cells), o.stdout, o.stderr)
-	}
-}
-
-// TestInterruptedWithContainers: nothing of the run is left behind.
-func TestInterruptedWithContainers(t *testing.T) {
-	t.Parallel()
-	p := publishTree(t, "kep-1731", "")
-	cmd, o := command(t.Context(), t, p.arguments("--suite", "install", "--install-arch", "amd64", "--label-filter", "channel:stable")...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	owned := func() string {
-		out, err := exec.CommandContext(t.Context(), "docker", "ps", "--all", "--format", "{{.ID}} {{.Labels}}").Output()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range strings.Lines(string(out)) {
-			if strings.Contains(line, fmt.Sprintf("pkgverify.run=%d-", cmd.Process.Pid)) {
-				return line
-			}
-		}
-		return ""
-	}
-	for owned() == "" {
-		if err := t.Context().Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	if exit := (*exec.ExitError)(nil); !errors.As(cmd.Wait(), &exit) || exit.ExitCode() != exitInterrupted {
-		t.Fatalf("ended with %v, want exit %d", cmd.ProcessState, exitInterrupted)
-	}
-	if left := owned(); left != "" {
-		t.Errorf("left behind: %s", left)
-	}
-	o.read(t)
-	if o.report == nil || !o.report.Interrupted {
-		t.Errorf("report: %+v", o.report)
 	}
 }
 

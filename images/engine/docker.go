@@ -16,6 +16,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -218,6 +219,9 @@ func (d *Docker) Start(ctx context.Context, spec Spec) (Container, error) {
 		AutoRemove: false, // a container that died is looked at before it goes
 		LogConfig:  container.LogConfig{Type: "none"},
 		Resources:  container.Resources{Memory: spec.Memory, NanoCPUs: int64(spec.CPUs * 1e9)},
+	}
+	for _, m := range spec.Mounts {
+		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
 	}
 	if spec.Network != "" && spec.Network != DefaultNetwork {
 		host.NetworkMode = container.NetworkMode(spec.Network)

@@ -18,7 +18,7 @@ import (
 )
 
 // image returns the Debian image for this machine, from the cache or built.
-func image(t *testing.T) (images.Image, repo.Arch) {
+func image(t testing.TB) (images.Image, repo.Arch) {
 	t.Helper()
 	all, err := images.Catalogue()
 	if err != nil {

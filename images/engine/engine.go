@@ -112,6 +112,18 @@ type Spec struct {
 	CPUs   float64
 	// Tmpfs are folders that are kept in memory, with the mount options of each.
 	Tmpfs map[string]string
+	// Mounts are files and folders of the engine's machine (see Info.Local) that
+	// are seen in the container.
+	Mounts []Mount
+}
+
+// Mount is a file or folder of the engine's machine, seen in a container.
+type Mount struct {
+	// Source is where it is on the machine, Target where it is seen; both are
+	// absolute, and the source is there.
+	Source, Target string
+	// ReadOnly keeps the container from changing it.
+	ReadOnly bool
 }
 
 // Command is what to run.
@@ -139,6 +151,54 @@ type File struct {
 	Path string
 	Data []byte
 	Mode fs.FileMode
+}
+
+// ReadFile returns the bytes of a file in a container. It is read by a command in
+// there, so that a link leads to where it leads in the container. A file of more
+// than limit bytes is a [TooLargeError].
+func ReadFile(ctx context.Context, c Container, path string, limit int64) ([]byte, error) {
+	var data, errs bounded
+	data.limit, errs.limit = limit, maxComplaint
+	res, err := c.Exec(ctx, Command{Argv: []string{"cat", "--", path}, Stdout: &data, Stderr: &errs})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read %s in a container: %w", path, err)
+	case res.Exit != 0:
+		return nil, fmt.Errorf("read %s in a container: cat: exit %d: %s", path, res.Exit, lastLine(string(errs.data)))
+	case data.over:
+		return nil, &TooLargeError{Path: path, Limit: limit}
+	}
+	return data.data, nil
+}
+
+// maxComplaint bounds what is kept of a program's complaint, in bytes.
+const maxComplaint = 4 << 10
+
+// bounded keeps the first limit bytes that are written to it.
+type bounded struct {
+	data  []byte
+	limit int64
+	over  bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	room := b.limit - int64(len(b.data))
+	b.over = b.over || int64(len(p)) > room
+	b.data = append(b.data, p[:min(int64(len(p)), room)]...)
+	return len(p), nil
+}
+
+// TooLargeError says that a file in a container is larger than what was to be
+// read of it.
+type TooLargeError struct {
+	Path string
+	// Limit is in bytes.
+	Limit int64
+}
+
+// Error returns the file and the limit.
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("%s in a container: more than %d bytes", e.Path, e.Limit)
 }
 
 // ErrTimeout says that a command was killed because its time was up.

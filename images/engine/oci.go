@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -25,7 +24,9 @@ import (
 // (runc, crun) starts it. It needs root.
 //
 // What belongs to a container is one folder, with the owner's labels in it, so
-// that a later run finds what a killed one left.
+// that a later run finds what a killed one left. Folders that are being made have
+// their owner in their names, and get their own name when they are whole: one
+// without labels is then the remainder of a removal.
 type OCI struct {
 	dir  string
 	self Owner
@@ -138,7 +139,7 @@ func (o *OCI) Load(ctx context.Context, ref string, img v1.Image) (string, error
 	if _, err := os.Stat(final); err == nil {
 		return digest.String(), nil
 	}
-	work, err := os.MkdirTemp(o.imagesDir(), ".unpacking-")
+	work, err := o.making(o.imagesDir())
 	if err != nil {
 		return "", fmt.Errorf("oci: load image %s: %w", ref, err)
 	}
@@ -205,11 +206,6 @@ func (o *OCI) config(id string) (*v1.ConfigFile, error) {
 	return v1.ParseConfigFile(f)
 }
 
-// labels are what is kept of a container beside it.
-type labels struct {
-	Run, Owner, Name string
-}
-
 // Start implements [Engine].
 func (o *OCI) Start(ctx context.Context, spec Spec) (Container, error) {
 	c := &ociContainer{o: o, id: newID(), name: spec.Name}
@@ -240,16 +236,23 @@ func (o *OCI) start(ctx context.Context, c *ociContainer, spec Spec) error {
 			return fmt.Errorf("the image is for %s, wanted %s", config.Architecture, want.Architecture)
 		}
 	}
-	// The labels come first: what comes later is then found by Reap.
-	if err := os.Mkdir(c.dir, 0o700); err != nil {
-		return err
+	for _, m := range spec.Mounts {
+		// A runtime makes the target of whatever kind the source is.
+		if _, err := os.Stat(m.Source); err != nil || !filepath.IsAbs(m.Source) || !filepath.IsAbs(m.Target) {
+			return errors.Join(fmt.Errorf("mount %q on %q: want absolute paths, and the first there", m.Source, m.Target), err)
+		}
 	}
-	text, err := json.Marshal(labels{Run: spec.Run, Owner: o.self.String(), Name: spec.Name})
+	// The labels come first: what comes later is then found by Reap.
+	work, err := o.making(o.containersDir())
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(c.dir, "labels.json"), text, 0o600); err != nil {
-		return err
+	c.labels = labels{Run: spec.Run, Owner: o.self.String(), Name: spec.Name}
+	if err := c.labels.write(work); err != nil {
+		return errors.Join(err, os.RemoveAll(work))
+	}
+	if err := os.Rename(work, c.dir); err != nil {
+		return errors.Join(err, os.RemoveAll(work))
 	}
 	if err := c.mount(ctx, filepath.Join(o.imageDir(spec.Image), "root")); err != nil {
 		return err
@@ -279,7 +282,11 @@ func (o *OCI) create(ctx context.Context, c *ociContainer, spec Spec, config *v1
 			return err
 		}
 		for i, path := range candidates {
-			c.runtime = path
+			// Before it is asked: it may do its work and this process be killed.
+			c.labels.Runtime = path
+			if err := c.labels.write(c.dir); err != nil {
+				return err
+			}
 			_, err := c.call(ctx, "create", "--bundle", c.dir, c.id)
 			if err == nil {
 				o.prefer(i, path)
@@ -307,44 +314,4 @@ func (o *OCI) prefer(i int, path string) {
 			o.runtimes[0], o.runtimes[j] = o.runtimes[j], o.runtimes[0]
 		}
 	}
-}
-
-// Reap implements [Reaper].
-func (o *OCI) Reap(ctx context.Context) (int, error) {
-	return o.remove(ctx, func(l labels) bool {
-		owner, ok := ParseOwner(l.Owner)
-		return ok && owner.Dead(o.self)
-	})
-}
-
-// RemoveRun implements [Reaper].
-func (o *OCI) RemoveRun(ctx context.Context, run string) (int, error) {
-	return o.remove(ctx, func(l labels) bool { return l.Run == run })
-}
-
-func (o *OCI) remove(ctx context.Context, which func(labels) bool) (int, error) {
-	entries, err := os.ReadDir(o.containersDir())
-	if err != nil {
-		return 0, fmt.Errorf("oci: %w", err)
-	}
-	removed := 0
-	var errs []error
-	for _, e := range entries {
-		dir := filepath.Join(o.containersDir(), e.Name())
-		text, err := os.ReadFile(filepath.Join(dir, "labels.json"))
-		var l labels
-		if err == nil {
-			err = json.Unmarshal(text, &l)
-		}
-		if err != nil || !which(l) {
-			continue // being made, or going, or another's
-		}
-		c := &ociContainer{o: o, id: e.Name(), name: l.Name, dir: dir, runtime: o.runtime()}
-		if err := c.Remove(ctx); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		removed++
-	}
-	return removed, errors.Join(errs...)
 }

@@ -19,18 +19,22 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"sigs.k8s.io/pkgverify/images/mounts"
 )
 
 // ociContainer is a container of [OCI]. Its folder holds the labels, the bundle
 // (config.json, root) and the layer that it writes to.
 type ociContainer struct {
-	o       *OCI
-	id      string
-	name    string
-	dir     string
-	runtime string
-	// pid is that of the main process, as the machine numbers it.
-	pid int
+	o      *OCI
+	id     string
+	name   string
+	dir    string
+	labels labels
+	// pid is that of the main process, as the machine numbers it, and main the
+	// process itself (pidfd_open(2)); nil when it is not known.
+	pid  int
+	main *os.File
 }
 
 func (c *ociContainer) root() string { return filepath.Join(c.dir, "root") }
@@ -69,7 +73,7 @@ func (e *callError) Unwrap() error { return e.err }
 // command returns a call of the runtime, which writes its own messages to a
 // file: what a command in the container writes must not be mixed with them.
 func (c *ociContainer) command(ctx context.Context, log string, args ...string) *exec.Cmd {
-	return exec.CommandContext(ctx, c.runtime, append([]string{"--root", c.o.stateDir(), "--log", log, "--log-format", "json"}, args...)...)
+	return exec.CommandContext(ctx, c.labels.Runtime, append([]string{"--root", c.o.stateDir(), "--log", log, "--log-format", "json"}, args...)...)
 }
 
 // newLog returns the path of a log for one call; remove it after.
@@ -95,7 +99,7 @@ func (c *ociContainer) call(ctx context.Context, args ...string) ([]byte, error)
 		cmd.Stdout = &out
 	}
 	if err := cmd.Run(); err != nil {
-		return nil, &callError{what: filepath.Base(c.runtime) + " " + args[0], text: complaint(log, err.Error()), err: err}
+		return nil, &callError{what: filepath.Base(c.labels.Runtime) + " " + args[0], text: complaint(log, err.Error()), err: err}
 	}
 	return out.Bytes(), nil
 }
@@ -127,12 +131,16 @@ func (c *ociContainer) locate(ctx context.Context) error {
 		Status string `json:"status"`
 	}
 	if err := json.Unmarshal(out, &state); err != nil {
-		return fmt.Errorf("%s state: %w", filepath.Base(c.runtime), err)
+		return fmt.Errorf("%s state: %w", filepath.Base(c.labels.Runtime), err)
 	}
 	if state.PID <= 0 || state.Status == "stopped" {
 		return errors.New("its main process ended at once")
 	}
 	c.pid = state.PID
+	// Where the kernel has none (before Linux 5.3) the runtime ends the process.
+	if fd, err := unix.PidfdOpen(c.pid, 0); err == nil {
+		c.main = os.NewFile(uintptr(fd), "pidfd")
+	}
 	return nil
 }
 
@@ -310,19 +318,59 @@ func (c *ociContainer) Remove(ctx context.Context) error {
 	if _, err := os.Lstat(c.dir); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if c.runtime != "" {
-		if _, err := c.call(ctx, "delete", "--force", c.id); err != nil && !gone(err) {
+	if c.labels.Runtime != "" { // else none was asked to make it
+		force := []string{"delete", "--force", c.id}
+		if c.end() {
+			force = []string{"delete", c.id}
+		}
+		if _, err := c.call(ctx, force...); err != nil && !gone(err) {
 			return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
 		}
 	}
-	// What is mounted must be gone before the folder is: removing files goes
-	// through a mount.
-	err := unix.Unmount(c.root(), unix.MNT_DETACH)
-	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("oci: unmount the root of %s: %w", c.name, err)
-	}
-	if err := os.RemoveAll(c.dir); err != nil {
+	if err := removeLabelsLast(c.dir); err != nil {
 		return fmt.Errorf("oci: remove the container of %s: %w", c.name, err)
 	}
 	return nil
+}
+
+// endTime is how long the main process may take to end after it was killed.
+const endTime = 10 * time.Second
+
+// end kills the main process, and with it all in its namespace, and reports
+// whether it has seen it end. A runtime does the same by looking ten times a
+// second whether it is done.
+func (c *ociContainer) end() bool {
+	if c.main == nil {
+		return false
+	}
+	defer func() { _ = c.main.Close(); c.main = nil }()
+	fd := int(c.main.Fd())
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return false
+	}
+	poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+	for deadline := time.Now().Add(endTime); ; {
+		n, err := unix.Poll(poll, int(time.Until(deadline).Milliseconds()))
+		if !errors.Is(err, unix.EINTR) {
+			return err == nil && n == 1
+		}
+	}
+}
+
+// removeLabelsLast removes a container's folder so that it stays known, by its
+// labels, for as long as there is anything in it.
+func removeLabelsLast(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == labelsFile {
+			continue
+		}
+		if err := mounts.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return os.RemoveAll(dir)
 }

@@ -31,7 +31,7 @@ func (c *ociContainer) writeSpec(spec Spec, config *v1.ConfigFile, limited bool)
 				Bounding: capabilities(), Effective: capabilities(), Permitted: capabilities(),
 			},
 		},
-		Mounts: mounts(spec),
+		Mounts: mountsOf(spec),
 		Linux: &specs.Linux{
 			Namespaces: []specs.LinuxNamespace{
 				{Type: specs.PIDNamespace}, {Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.MountNamespace},
@@ -69,9 +69,9 @@ func limits(spec Spec) *specs.LinuxResources {
 	return r
 }
 
-// mounts returns what is mounted over the root. Without a network of its own a
+// mountsOf returns what is mounted over the root. Without a network of its own a
 // container resolves names as the machine does.
-func mounts(spec Spec) []specs.Mount {
+func mountsOf(spec Spec) []specs.Mount {
 	all := []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc"},
 		{Destination: "/dev", Type: "tmpfs", Source: "tmpfs", Options: []string{"nosuid", "strictatime", "mode=755", "size=65536k"}},
@@ -97,6 +97,13 @@ func mounts(spec Spec) []specs.Mount {
 			m.Options = strings.Split(options, ",")
 		}
 		all = append(all, m)
+	}
+	for _, m := range spec.Mounts {
+		options := []string{"rbind"}
+		if m.ReadOnly {
+			options = append(options, "ro")
+		}
+		all = append(all, specs.Mount{Destination: m.Target, Type: "bind", Source: m.Source, Options: options})
 	}
 	return all
 }

@@ -51,10 +51,20 @@ func commands(tb testing.TB, m images.Manager, src guest.Source) string {
 
 // BenchmarkMatrix measures a matrix of installations: with the harness, one cell
 // and two cells at a time, against a shell loop of "docker run" that does the
-// same in the container. It reports how many times as long the loop takes. The
-// three take turns, so that a busy machine is busy for all of them.
+// same in the container. It reports how many times as long the loop takes. They
+// take turns, so that a busy machine is busy for all of them.
 func BenchmarkMatrix(b *testing.B) {
-	eng, _, err := engine.Open(b.Context(), "docker")
+	for _, name := range []string{engine.DockerName, engine.OCIName} {
+		b.Run(name, func(b *testing.B) { benchMatrix(b, name) })
+	}
+}
+
+func benchMatrix(b *testing.B, name string) {
+	eng, _, err := engine.Open(b.Context(), name)
+	if err != nil {
+		b.Fatal(err)
+	}
+	docker, _, err := engine.Open(b.Context(), engine.DockerName)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -83,7 +93,7 @@ func BenchmarkMatrix(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := eng.Load(b.Context(), image.Ref, image.Image); err != nil {
+	if _, err := docker.Load(b.Context(), image.Ref, image.Image); err != nil {
 		b.Fatal(err)
 	}
 	var jobs []Job

@@ -49,9 +49,7 @@ func (p *Pool) cell(ctx context.Context, job Job) (facts images.CellFacts) {
 			c.block(images.FaultEngine, fmt.Errorf("a fault of the program itself: %v", r))
 		}
 		if c.box != nil {
-			if err := c.box.Remove(ctx); err != nil {
-				c.log.note("the container could not be removed: " + err.Error())
-			}
+			c.p.discard(ctx, c.box)
 		}
 		c.facts.Duration = time.Since(started)
 		if err := c.log.end(c.facts); err != nil && c.facts.Blocked == nil {
@@ -131,9 +129,7 @@ func (c *cellRun) prepare(ctx context.Context) bool {
 // before if there was one, and looks whether it is what was asked for.
 func (c *cellRun) start(ctx context.Context, repoURL string) bool {
 	if c.box != nil {
-		if err := c.box.Remove(ctx); err != nil {
-			c.log.note("the container could not be removed: " + err.Error())
-		}
+		c.p.discard(ctx, c.box)
 		c.box = nil
 	}
 	startCtx, cancel := context.WithTimeoutCause(ctx, c.p.opts.Timeouts.Start, engine.ErrTimeout)
@@ -141,6 +137,7 @@ func (c *cellRun) start(ctx context.Context, repoURL string) bool {
 	var err error
 	c.box, err = c.p.eng.Start(startCtx, engine.Spec{
 		Image: c.facts.ImageDigest, Platform: c.facts.Platform, Run: c.p.opts.Run, Name: c.job.Cell.ID, Network: NetworkFor(repoURL),
+		Tmpfs: map[string]string{c.mark(): "size=4k"},
 	})
 	if err != nil {
 		c.box = nil
@@ -150,36 +147,16 @@ func (c *cellRun) start(ctx context.Context, repoURL string) bool {
 	return c.probe(ctx)
 }
 
-// markPath is where a mark is left in each container.
-const markPath = "/run/pkgverify-cell"
-
-// inside checks that commands run in the container: an engine that is itself
+// mark is a folder that is mounted in this run's containers and is nowhere else.
+// A command that does not see it runs elsewhere: an engine that is itself
 // confined (in a chroot, say) has been seen to run them in the root of the
 // machine, which the package manager would then have changed.
-func (c *cellRun) inside(ctx context.Context) bool {
-	mark := c.p.opts.Run + " " + c.job.Cell.ID
-	if err := c.box.Put(ctx, engine.File{Path: markPath, Data: []byte(mark), Mode: 0o644}); err != nil {
-		c.block(faultOf(ctx, err), err)
-		return false
-	}
-	step, out := c.exec(ctx, images.Prepare, guest.Command{Argv: []string{"cat", markPath}}, answerBytes)
-	if c.dead {
-		return false
-	}
-	if !step.OK() || string(out.data) != mark {
-		c.block(images.FaultEngine, errors.New("the engine does not run commands inside the container: "+
-			"a file that was put there is not seen; run the engine on the machine itself, not in a chroot"))
-		return false
-	}
-	return true
-}
+func (c *cellRun) mark() string { return "/run/pkgverify-" + c.p.opts.Run }
 
-// probe checks that the container is of the architecture that was asked for:
-// an engine may take another one of the same tag.
+// probe checks that commands run in the container, and that it is of the
+// architecture that was asked for: an engine may take another one of the same
+// tag. One command does it all, since starting one takes most of its time.
 func (c *cellRun) probe(ctx context.Context) bool {
-	if !c.inside(ctx) {
-		return false
-	}
 	arch := c.job.Cell.Arch
 	dbArch := []string{"dpkg", "--print-architecture"}
 	wantDB := []string{arch.In(repo.Deb)}
@@ -187,27 +164,29 @@ func (c *cellRun) probe(ctx context.Context) bool {
 		dbArch = []string{"rpm", "--eval", "%{_arch}"}
 		wantDB = rpmArches(arch)
 	}
-	for _, q := range []struct {
-		argv []string
-		want []string
-	}{{[]string{"uname", "-m"}, machineNames(arch)}, {dbArch, wantDB}} {
-		step, out := c.exec(ctx, images.Prepare, guest.Command{Argv: q.argv}, answerBytes)
-		got := strings.TrimSpace(string(out.data))
-		switch {
-		case c.dead:
-			return false
-		case !step.OK():
-			f := step.Fault
-			if f == "" {
-				f = images.FaultEngine
-			}
-			c.block(f, fmt.Errorf("%s in the fresh container: exit %d: %s", guest.Quote(q.argv), step.Exit, firstLine(step.Output)))
-			return false
-		case !slices.Contains(q.want, got):
-			c.block(images.FaultEngine, fmt.Errorf("the image is of another architecture: %s: want %s, got %q",
-				guest.Quote(q.argv), strings.Join(q.want, " or "), got))
-			return false
+	script := guest.Quote([]string{"test", "-d", c.mark()}) + " || { echo outside; exit; }; uname -m && " + guest.Quote(dbArch)
+	step, out := c.exec(ctx, images.Prepare, guest.Command{Argv: []string{"sh", "-c", script}}, answerBytes)
+	if c.dead {
+		return false
+	}
+	if !step.OK() {
+		f := step.Fault
+		if f == "" {
+			f = images.FaultEngine
 		}
+		c.block(f, fmt.Errorf("%s in the fresh container: exit %d: %s", guest.Quote(step.Argv), step.Exit, firstLine(step.Output)))
+		return false
+	}
+	got := strings.Fields(string(out.data))
+	if slices.Equal(got, []string{"outside"}) {
+		c.block(images.FaultEngine, errors.New("the engine does not run commands inside the container: "+
+			"what was mounted there is not seen; run the engine on the machine itself, not in a chroot"))
+		return false
+	}
+	if len(got) != 2 || !slices.Contains(machineNames(arch), got[0]) || !slices.Contains(wantDB, got[1]) {
+		c.block(images.FaultEngine, fmt.Errorf("the image is of another architecture: uname -m; %s: want %s; %s, got %q",
+			guest.Quote(dbArch), strings.Join(machineNames(arch), " or "), strings.Join(wantDB, " or "), strings.Join(got, "; ")))
+		return false
 	}
 	return true
 }

@@ -28,6 +28,8 @@ type Pool struct {
 	close  error
 	mu     sync.Mutex
 	loaded map[imageKey]*load
+
+	removals errgroup.Group
 }
 
 // future is a cell that runs or has run; facts are set when done is closed.
@@ -68,6 +70,7 @@ func Start(ctx context.Context, eng engine.Engine, jobs []Job, opts Options) (*P
 		return nil, fmt.Errorf("laboratory: %w", err)
 	}
 	p.info = info
+	p.removals.SetLimit(p.workers())
 	go p.run(ctx)
 	return p, nil
 }
@@ -123,17 +126,34 @@ func (p *Pool) run(ctx context.Context) {
 		})
 	}
 	_ = g.Wait() // no cell returns an error: what went wrong is in its facts
+	p.close = p.removals.Wait()
 	if r, ok := p.eng.(engine.Reaper); ok {
+		// It has the last word: what could not be removed before may be gone.
 		_, p.close = r.RemoveRun(ctx, p.opts.Run)
 	}
 }
 
-// workers returns how many cells run at once.
+// discard removes a container while the next cell begins: nobody waits for it
+// but the end of the run.
+func (p *Pool) discard(ctx context.Context, box engine.Container) {
+	p.removals.Go(func() error { return box.Remove(ctx) })
+}
+
+// cellMemory is what a cell may need, in bytes: a package manager that solves and
+// unpacks takes less, and so do two programs of Kubernetes.
+const cellMemory = 1 << 30
+
+// workers returns how many cells run at once: as many as there are processors,
+// as far as the memory goes.
 func (p *Pool) workers() int {
 	if p.opts.Parallel > 0 {
 		return p.opts.Parallel
 	}
-	return max(1, p.info.CPUs/2)
+	n := p.info.CPUs
+	if p.info.Memory > 0 {
+		n = min(n, int(p.info.Memory/cellMemory))
+	}
+	return max(1, n)
 }
 
 // imageKey names an image; load is its way into the engine, gone once.

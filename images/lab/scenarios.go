@@ -119,12 +119,16 @@ func (c *cellRun) setup(ctx context.Context, src guest.Source) {
 	}
 }
 
-// put writes files into the guest.
+// put writes files into the guest, all at once.
 func (c *cellRun) put(ctx context.Context, s images.Scenario, files []guest.File) error {
+	all := make([]engine.File, 0, len(files))
 	for _, file := range files {
-		if err := c.box.Put(ctx, engine.File{Path: file.Path, Data: file.Data, Mode: file.Mode}); err != nil {
-			return err
-		}
+		all = append(all, engine.File{Path: file.Path, Data: file.Data, Mode: file.Mode})
+	}
+	if err := c.box.Put(ctx, all...); err != nil {
+		return err
+	}
+	for _, file := range files {
 		c.record(images.Step{Scenario: s, Argv: []string{"sh", "-c", file.Shell}, Note: file.Note})
 	}
 	return nil

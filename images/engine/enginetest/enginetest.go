@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -98,17 +99,39 @@ func Run(t *testing.T, h Harness) {
 			t.Errorf("got %q", out)
 		}
 	})
-	t.Run("Limits", func(t *testing.T) {
-		c := start(t, func(s *engine.Spec) { s.Memory, s.CPUs = 256<<20, 0.5 })
-		if out, _ := run(t, c, engine.Command{Argv: []string{"echo", "on"}}); out != "on\n" {
-			t.Errorf("got %q", out)
-		}
-	})
+	t.Run("Mounts", func(t *testing.T) { testMounts(t, start) })
+	t.Run("ReadFile", func(t *testing.T) { testReadFile(t, start(t, nil)) })
+	t.Run("Limits", func(t *testing.T) { testLimits(t, start) })
+	t.Run("Network", func(t *testing.T) { testNetwork(t, start) })
+	t.Run("Streamed", func(t *testing.T) { testStreamed(t, start(t, nil)) })
+	t.Run("AtOnce", func(t *testing.T) { testAtOnce(t, start) })
 	t.Run("Reaped", func(t *testing.T) { testZombies(t, start(t, nil)) })
 	t.Run("UnknownImage", func(t *testing.T) {
 		_, err := eng.Start(t.Context(), engine.Spec{Image: "pkgverify/there-is-no-such:image", Run: runID(t), Name: "x"})
 		if err == nil {
 			t.Error("want an error")
+		}
+	})
+	t.Run("WrongPlatform", func(t *testing.T) {
+		other := "linux/s390x"
+		if h.Platform == other {
+			other = "linux/amd64"
+		}
+		c, err := eng.Start(t.Context(), engine.Spec{Image: id, Platform: other, Run: runID(t), Name: t.Name()})
+		if err == nil {
+			t.Errorf("an image for %s was started for %s", h.Platform, other)
+			_ = c.Remove(t.Context())
+		}
+	})
+	t.Run("MissingSource", func(t *testing.T) {
+		c, err := eng.Start(t.Context(), engine.Spec{Image: id, Platform: h.Platform, Run: runID(t), Name: t.Name(),
+			Mounts: []engine.Mount{{Source: filepath.Join(t.TempDir(), "nothing"), Target: "/mnt"}}})
+		if err == nil {
+			t.Error("mount of what is not there: want an error")
+			_ = c.Remove(t.Context())
+		}
+		if n, err := eng.(engine.Reaper).RemoveRun(t.Context(), runID(t)); n != 0 || err != nil {
+			t.Errorf("a start that failed left %d containers (%v)", n, err)
 		}
 	})
 	t.Run("RemoveTwice", func(t *testing.T) {
