@@ -13,13 +13,15 @@ REAL     ?=
 HOSTARCH := $(shell $(GO) env GOARCH)
 # One architecture beside this machine's own is installed on, emulated.
 FOREIGN  := $(if $(filter arm64,$(HOSTARCH)),amd64,arm64)
+# All that packages are published for and that Debian has.
+comma := ,
+FOREIGN_ALL := $(subst $() ,$(comma),$(strip $(filter-out $(HOSTARCH),amd64 arm64 arm ppc64le s390x)))
 OUT      := build/demo
 # What the profiles install on, unless other distributions are asked for.
 DEFAULT_IMAGES := debian-12 rpm-dnf4
 # Emulated, the first steps are enough for a demonstration.
 DEMO_FILTER := !suite:install || (channel:stable && (arch:$(HOSTARCH) || check: containsAny {install-setup, install-list, install-latest, install-versions}))
 
-comma := ,
 ifeq ($(REAL),)
 DEMO_ARCHES   := $(HOSTARCH) $(FOREIGN)
 DEMO_CHANNELS := stable,dev,nightly
@@ -76,6 +78,11 @@ deps: ## Install what running and testing lack, start Docker, register the emula
 images: ready ## Make the container images that the tests and the demo use
 	bin/verify images build $(DEFAULT_IMAGES) --arch $(HOSTARCH),$(FOREIGN)
 	bin/verify images build rpm-dnf5 rpm-zypper --arch $(HOSTARCH)
+
+.PHONY: images-all
+images-all: ready ## Make every container image that can be made, foreign ones emulated (half an hour)
+	bin/verify images build --arch $(HOSTARCH)
+	bin/verify images build --arch $(FOREIGN_ALL)
 
 .PHONY: test
 test: deps images vet ## Run all tests, with real tools and containers

@@ -304,8 +304,9 @@ type VersionFacts struct {
 // CellFacts is all that was learnt in one cell.
 type CellFacts struct {
 	Cell Cell `json:"cell"`
-	// Image is the reference by which the image was asked for; ImageDigest the
-	// digest of its configuration (the engine's image ID).
+	// Image is what was asked for, with the digest of the platform's own
+	// manifest ("docker.io/library/debian:12@sha256:..."), or the name of an
+	// image that was built here; ImageDigest is the engine's ID of it.
 	Image       string `json:"image"`
 	ImageDigest string `json:"image_digest"`
 	// Platform is the OCI platform, such as "linux/arm64".

@@ -5,7 +5,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/verify"
 	"sigs.k8s.io/pkgverify/verify/checks"
@@ -33,7 +32,7 @@ func completePlan(cmd *cobra.Command, p *planFlags) {
 		return out
 	})
 	completeProfile(cmd, "distro", p, func(*profile.Profile) (out []string) {
-		all, err := images.Catalogue()
+		all, err := p.distros()
 		if err != nil {
 			return nil
 		}

@@ -195,15 +195,12 @@ func words(commands []guest.Command) []string {
 	return out
 }
 
-// managers returns the package managers of the distributions, each once.
+// managers returns the package managers of the distributions, in the order of
+// [images.Managers].
 func managers(distros []images.Distribution) []images.Manager {
-	var out []images.Manager
-	for _, d := range distros {
-		if !slices.Contains(out, d.Manager) {
-			out = append(out, d.Manager)
-		}
-	}
-	return out
+	return slices.DeleteFunc(images.Managers(), func(m images.Manager) bool {
+		return !slices.ContainsFunc(distros, func(d images.Distribution) bool { return d.Manager == m })
+	})
 }
 
 // packageNames returns the names of the packages of a target.

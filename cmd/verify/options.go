@@ -27,6 +27,7 @@ type planFlags struct {
 	key         string
 	official    string
 	labelFilter string
+	catalogue   string
 }
 
 func (p *planFlags) add(f *pflag.FlagSet) {
@@ -43,11 +44,26 @@ func (p *planFlags) add(f *pflag.FlagSet) {
 	f.StringSliceVar(&p.sel.InstallArches, "install-arch", nil, "architectures to install on (default: all of --arch)")
 	f.StringSliceVar(&p.sel.Packages, "package", nil, "packages")
 	f.StringSliceVar(&p.sel.Distros, "distro", nil, "distributions to install on")
+	f.StringVar(&p.catalogue, "catalogue", "", catalogueHelp)
 	f.StringSliceVar(&p.sel.Suites, "suite", nil, "how deep: metadata, packages, install (default: all)")
 	f.StringVar(&p.labelFilter, "label-filter", "", "Ginkgo label filter, on top of the other flags")
 	f.StringVar(&p.key, "key", "", "file of the pinned signing key, instead of the profile's")
 	f.StringVar(&p.official, "official-binaries", "", "where the released binaries' checksums are: a URL, a folder, or none (default: the profile's)")
 	f.StringVar(&p.sel.Fingerprint, "key-fingerprint", "", "fingerprint of the pinned signing key, instead of the profile's")
+}
+
+// catalogueHelp is the help of --catalogue, wherever there is one.
+const catalogueHelp = "YAML file of further distributions, written as images/catalogue.yaml: an entry is added, or takes the place of the one of its name"
+
+// distros returns the distributions that can be installed on.
+func (p *planFlags) distros() ([]images.Distribution, error) { return loadCatalogue(p.catalogue) }
+
+func loadCatalogue(file string) ([]images.Distribution, error) {
+	all, err := images.LoadCatalogue(file)
+	if err != nil && file != "" {
+		err = fmt.Errorf("--catalogue: %w", err)
+	}
+	return all, err
 }
 
 // maxKeyFile bounds the file of --key.
@@ -77,7 +93,7 @@ func (p *planFlags) resolve(now time.Time) (*verify.Plan, []byte, error) {
 	} else if fingerprint != "" {
 		sel.Fingerprint = fingerprint
 	}
-	distros, err := images.Catalogue()
+	distros, err := p.distros()
 	if err != nil {
 		return nil, nil, err
 	}

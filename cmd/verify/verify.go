@@ -34,6 +34,7 @@ type runFlags struct {
 	plan            planFlags
 	engine          string
 	images          []string
+	mirrors         []string
 	parallel        int
 	installParallel int
 	timeout         time.Duration
@@ -79,7 +80,8 @@ func newVerify(s streams) *cobra.Command {
 	flags.plan.add(cmd.Flags())
 	f := cmd.Flags()
 	f.StringVar(&flags.engine, "engine", "auto", "what runs the containers: "+strings.Join(engine.Names(), ", "))
-	f.StringArrayVar(&flags.images, "image", nil, "DISTRO=REF: use this image: a registry reference, oci:DIR, tar:FILE")
+	f.StringArrayVar(&flags.images, "image", nil, "DISTRO=REF: use this image: a registry reference, oci:DIR, tar:FILE, or engine:NAME, which the engine has")
+	f.StringArrayVar(&flags.mirrors, "registry-mirror", nil, mirrorHelp)
 	f.IntVar(&flags.parallel, "parallel", 8, "package files of one repository read at once")
 	f.IntVar(&flags.installParallel, "install-parallel", min(2, runtime.NumCPU()), "containers at once")
 	f.DurationVar(&flags.timeout, "timeout", time.Hour, "bound on the whole run")
@@ -121,12 +123,14 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 	}
 	listed, err := r.known(start)
 	problems = append(problems, err)
-	distros, err := images.Catalogue()
+	distros, err := r.plan.distros()
 	if err != nil {
 		return err
 	}
+	notices := noticesAt(start, plan, distros)
 	references, err := parseImages(r.images, distros)
-	problems = append(problems, err, validEngine(r.engine))
+	mirrors, mirrorErr := parseMirrors(r.mirrors)
+	problems = append(problems, err, mirrorErr, validEngine(r.engine))
 	dir := r.artifactsDir()
 	if err := errors.Join(problems...); err != nil {
 		return err
@@ -139,8 +143,14 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 
 	progress := r.progress(s)
 	shown := newPhases(progress)
+	for _, n := range notices {
+		progress.Start("containers").Done(n)
+	}
 	web, policy := fetch.Options{UserAgent: "pkgverify/" + tool().Version}, fetch.DefaultPolicy()
-	laboratory, err := r.laboratory(distros, references, dir, func(line string) { progress.Start("containers").Done(line) })
+	found := &pull.Source{References: references, Registry: &pull.Registry{
+		Mirrors: mirrors, Note: func(line string) { progress.Start("images").Done(line) },
+	}}
+	laboratory, err := r.laboratory(distros, found, dir, func(line string) { progress.Start("containers").Done(line) })
 	if err != nil {
 		return err
 	}
@@ -220,9 +230,13 @@ func (r *runFlags) settling() crawl.Settle {
 }
 
 // laboratory makes what runs the containers.
-func (r *runFlags) laboratory(distros []images.Distribution, references map[string]string, dir string, note func(string)) (*suites.Laboratory, error) {
-	cache, err := build.DefaultDir()
+func (r *runFlags) laboratory(distros []images.Distribution, found *pull.Source, dir string, note func(string)) (*suites.Laboratory, error) {
+	built, err := build.DefaultDir()
 	if err != nil {
+		return nil, err
+	}
+	found.Cache = &build.Builder{Dir: built}
+	if found.Registry.Dir, err = pull.DefaultDir(); err != nil {
 		return nil, err
 	}
 	return &suites.Laboratory{
@@ -231,7 +245,7 @@ func (r *runFlags) laboratory(distros []images.Distribution, references map[stri
 		Note:      note,
 		Options: lab.Options{
 			Run:        fmt.Sprintf("%d-%d", os.Getpid(), time.Now().UnixNano()),
-			Images:     &pull.Source{References: references, Cache: &build.Builder{Dir: cache}},
+			Images:     found,
 			Parallel:   r.installParallel,
 			Transcript: transcripts(dir),
 		},

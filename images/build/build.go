@@ -16,7 +16,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"syscall"
 	"time"
 
@@ -24,6 +23,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/layout"
 
 	"sigs.k8s.io/pkgverify/images"
+	"sigs.k8s.io/pkgverify/images/filelock"
 	"sigs.k8s.io/pkgverify/repo"
 )
 
@@ -41,6 +41,8 @@ type Builder struct {
 	Log io.Writer
 	// Temp is where roots are unpacked; empty is [DefaultTemp].
 	Temp string
+
+	users filelock.Users
 }
 
 // DefaultDir returns the folder in which images are kept: pkgverify/images in
@@ -66,7 +68,7 @@ func (b *Builder) Cached(d images.Distribution, arch repo.Arch) (images.Image, b
 	if err != nil {
 		return images.Image{}, false, err
 	}
-	return p.open()
+	return b.open(p)
 }
 
 // placed is a plan with its place in the cache.
@@ -92,9 +94,16 @@ func (b *Builder) place(d images.Distribution, arch repo.Arch) (placed, error) {
 	}, nil
 }
 
-// open returns the image if it is there.
-func (p placed) open() (images.Image, bool, error) {
-	img, err := read(p.dir)
+// heldBy is the file of an OCI layout by which who uses it holds it.
+const heldBy = "oci-layout"
+
+// open returns the image if it is there. It is not removed from then on.
+func (b *Builder) open(p placed) (images.Image, bool, error) {
+	var img v1.Image
+	err := b.users.Hold(p.dir, heldBy)
+	if err == nil {
+		img, err = read(p.dir)
+	}
 	switch {
 	case errors.Is(err, os.ErrNotExist):
 		return images.Image{}, false, nil
@@ -111,24 +120,24 @@ func (b *Builder) Image(ctx context.Context, d images.Distribution, arch repo.Ar
 	if err != nil {
 		return images.Image{}, err
 	}
-	if img, ok, err := p.open(); ok || err != nil {
+	if img, ok, err := b.open(p); ok || err != nil {
 		return img, err
 	}
 	if err := os.MkdirAll(b.Dir, 0o755); err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	unlock, err := lock(ctx, filepath.Join(b.Dir, p.id+".lock"))
+	lock, err := filelock.Lock(ctx, filepath.Join(b.Dir, p.id+".lock"))
 	if err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	defer unlock()
-	if img, ok, err := p.open(); ok || err != nil { // another process may have made it meanwhile
+	defer func() { _ = lock.Close() }()              // nothing was written to it
+	if img, ok, err := b.open(p); ok || err != nil { // another process may have made it meanwhile
 		return img, err
 	}
-	if err := b.make(ctx, p.plan, d, p.id, p.key, p.dir); err != nil {
+	if err := b.make(ctx, p, d, lock); err != nil {
 		return images.Image{}, fmt.Errorf("image %s: %w", p.id, err)
 	}
-	img, ok, err := p.open()
+	img, ok, err := b.open(p)
 	if err == nil && !ok {
 		err = fmt.Errorf("image %s: it is not in the cache, though it was made there", p.id)
 	}
@@ -155,13 +164,15 @@ func read(dir string) (v1.Image, error) {
 }
 
 // make builds an image into dir, which appears complete or not at all.
-func (b *Builder) make(ctx context.Context, p plan, d images.Distribution, id, key, dir string) error {
+func (b *Builder) make(ctx context.Context, p placed, d images.Distribution, lock *os.File) error {
+	id := p.id
 	log := &buildLog{prefix: id, w: b.Log}
 	temp := b.Temp
 	if temp == "" {
 		temp = DefaultTemp(b.Dir)
 	}
-	// The image's lock is held: what has these names is left over.
+	// The image's lock is held, and every mmdebstrap has a copy of it as long as
+	// it lives: what has these names is left over.
 	making, rootTemp := ".making-"+id+"-", "pkgverify-root-"+id+"-"
 	removeLeftovers(log, filepath.Join(b.Dir, making+"*"), filepath.Join(temp, rootTemp+"*"))
 	work, err := os.MkdirTemp(b.Dir, making)
@@ -182,10 +193,10 @@ func (b *Builder) make(ctx context.Context, p plan, d images.Distribution, id, k
 		return err
 	}
 	root := filepath.Join(work, "root.tar")
-	if err := b.bootstrap(ctx, p, log, work, rootDir, root); err != nil {
+	if err := b.bootstrap(ctx, p.plan, log, work, rootDir, root, lock); err != nil {
 		return err
 	}
-	img, err := assemble(root, p, d, key)
+	img, err := assemble(root, p.plan, d, p.key)
 	if err != nil {
 		return err
 	}
@@ -193,11 +204,11 @@ func (b *Builder) make(ctx context.Context, p plan, d images.Distribution, id, k
 	if err := write(made, img); err != nil {
 		return err
 	}
-	return os.Rename(made, dir)
+	return os.Rename(made, p.dir)
 }
 
 // bootstrap runs mmdebstrap and keeps the root as a tar file.
-func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, temp, root string) error {
+func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, temp, root string, lock *os.File) error {
 	tool, err := exec.LookPath("mmdebstrap")
 	if err != nil {
 		return &ToolError{Tool: "mmdebstrap", Hint: "images/setup.sh packages"}
@@ -214,10 +225,43 @@ func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, te
 		return err
 	}
 	defer out.Close()
-	machine, _ := repo.ParseArch(runtime.GOARCH)
 	ctx, cancel := context.WithTimeout(ctx, buildLimit)
 	defer cancel()
-	argv := p.argv(hooks, mergedHooks(), machine != p.arch, b.sources(p.suite))
+	log.say("building from Debian %s with mmdebstrap", p.suite)
+	started := time.Now()
+	for i, sources := range b.sources(p.suite) {
+		if i > 0 {
+			log.say("the mirror does not give all of the suite and its updates: without updates, from %s", sources)
+			if err := rewind(out); err != nil {
+				return err
+			}
+		}
+		err = b.mmdebstrap(ctx, tool, p.argv(hooks, mergedHooks(), !p.native, sources), temp, out, log, lock)
+		if !errors.Is(err, errMirror) {
+			break
+		}
+	}
+	if errors.Is(err, errMirror) {
+		err = fmt.Errorf("%w\n%s", err, archived(p.suite))
+	}
+	if err != nil {
+		return err
+	}
+	log.say("built in %s", time.Since(started).Round(time.Second))
+	return out.Close()
+}
+
+// rewind empties a file.
+func rewind(f *os.File) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	_, err := f.Seek(0, io.SeekStart)
+	return err
+}
+
+// mmdebstrap runs the tool, which writes the root to out as a tar file.
+func (b *Builder) mmdebstrap(ctx context.Context, tool string, argv []string, temp string, out io.Writer, log *buildLog, lock *os.File) error {
 	cmd := exec.CommandContext(ctx, tool, argv[1:]...)
 	cmd.Env = []string{
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LC_ALL=C.UTF-8",
@@ -229,6 +273,8 @@ func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, te
 		}
 	}
 	cmd.Stdout, cmd.Stderr = out, log
+	// It goes on cleaning up when this process is killed, and keeps the lock.
+	cmd.ExtraFiles = []*os.File{lock}
 	// mmdebstrap unmounts and removes what it made when it is asked to end.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
@@ -236,16 +282,17 @@ func (b *Builder) bootstrap(ctx context.Context, p plan, log *buildLog, work, te
 	// The death signal is tied to the thread that starts the process.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	log.say("building from Debian %s with mmdebstrap", p.suite)
-	started := time.Now()
 	if err := cmd.Run(); err != nil {
-		if ctx.Err() != nil {
+		last := log.last()
+		switch {
+		case ctx.Err() != nil:
 			err = context.Cause(ctx)
+		case mirrorFailed(last):
+			err = fmt.Errorf("%w: %w", errMirror, err)
 		}
-		return fmt.Errorf("mmdebstrap: %w; it said last:\n%s", err, log.last())
+		return fmt.Errorf("mmdebstrap: %w; it said last:\n%s", err, last)
 	}
-	log.say("built in %s", time.Since(started).Round(time.Second))
-	return out.Close()
+	return nil
 }
 
 // ToolError says that a program that is needed is not on this machine.
@@ -267,30 +314,4 @@ func mergedHooks() string {
 		return ""
 	}
 	return dir
-}
-
-// sources returns where mmdebstrap is to take the suite from: this machine's
-// own source file, if it has the suite, so that a mirror in use here is used.
-func (b *Builder) sources(suite string) string {
-	if b.Sources != "" {
-		return b.Sources
-	}
-	for _, f := range []string{"/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list"} {
-		data, err := os.ReadFile(f)
-		if err != nil {
-			continue
-		}
-		for l := range strings.Lines(string(data)) {
-			f0 := strings.Fields(l)
-			if len(f0) == 0 || strings.HasPrefix(f0[0], "#") {
-				continue
-			}
-			for _, w := range f0[1:] {
-				if w == suite {
-					return f
-				}
-			}
-		}
-	}
-	return ""
 }

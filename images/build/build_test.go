@@ -1,13 +1,15 @@
 package build
 
 import (
-	"context"
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/repo"
@@ -66,44 +68,55 @@ func TestArgv(t *testing.T) {
 	if native := strings.Join(p.argv("/h", "", false, ""), "\n"); strings.Contains(native, "native-") {
 		t.Errorf("a native build needs no helpers:\n%s", native)
 	}
+	p.native, p.recipe.native = true, []string{"large"}
+	if native := strings.Join(p.argv("/h", "", false, ""), "\n"); !strings.Contains(native, "--include=a,b,large\n") {
+		t.Errorf("want what is included in native images in:\n%s", native)
+	}
 }
 
-func TestLock(t *testing.T) {
+func TestMirrorOf(t *testing.T) {
 	t.Parallel()
-	path := filepath.Join(t.TempDir(), "x.lock")
-	unlock, err := lock(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
+	for _, tc := range []struct{ name, sources, want string }{
+		{"deb822", "Types: deb\n# here\nURIs: http://a.example.org/debian\nSuites: bookworm bookworm-updates\n\nURIs: http://b.example.org/\nSuites: bookworm-security\n", "http://a.example.org/debian"},
+		{"deb822, the second", "URIs: http://b.example.org/\nSuites: trixie\n\nSuites: bookworm\nURIs: http://a.example.org/\n", "http://a.example.org/"},
+		{"one line", "# deb http://no.example.org x\ndeb [signed-by=/k.gpg arch=amd64] http://a.example.org/debian bookworm main\n", "http://a.example.org/debian"},
+		{"another suite", "deb http://a.example.org/debian bookworm-updates main\n", ""},
+		{"no suite", "deb http://a.example.org/debian\nURIs:\nSuites:\n", ""},
+		{"empty", "", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			if got, ok := mirrorOf(tc.sources, "bookworm"); got != tc.want || ok != (tc.want != "") {
+				t.Errorf("got %q, %t; want %q", got, ok, tc.want)
+			}
+		})
 	}
-	why := errors.New("enough")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	cancel(why)
-	if _, err := lock(ctx, path); !errors.Is(err, why) {
-		t.Errorf("a lock that is held: want %v, got %v", why, err)
+	b := &Builder{Sources: "deb http://a.example.org x main"}
+	if got := b.sources("bookworm"); len(got) != 1 || got[0] != b.Sources {
+		t.Errorf("the user's sources alone are used; got %q", got)
 	}
-	time.AfterFunc(10*time.Millisecond, unlock)
-	again, err := lock(t.Context(), path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	again()
 }
 
-func TestRemoveTree(t *testing.T) {
+// TestMirrorLacksTheSuite makes an image of a suite that no mirror has.
+func TestMirrorLacksTheSuite(t *testing.T) {
 	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "a")
-	if err := os.MkdirAll(filepath.Join(dir, "b"), 0o755); err != nil {
-		t.Fatal(err)
+	if _, err := exec.LookPath("mmdebstrap"); err != nil {
+		t.Fatal("install mmdebstrap (make deps)")
 	}
-	if err := removeTree(dir); err != nil {
-		t.Fatal(err)
+	if os.Geteuid() != 0 {
+		t.Skip("building needs root")
 	}
-	if _, err := os.Stat(dir); !os.IsNotExist(err) {
-		t.Errorf("it is still there: %v", err)
+	server := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	b := &Builder{Dir: t.TempDir(), Temp: t.TempDir(), Sources: "deb [trusted=yes] " + server.URL + "/debian bookworm main"}
+	d := images.Distribution{Name: "x", Architectures: repo.Arches(), Build: &images.Build{Recipe: "debian", Suite: "bookworm"}}
+	arch, _ := repo.ParseArch(runtime.GOARCH)
+	_, err := b.Image(t.Context(), d, arch)
+	if !errors.Is(err, errMirror) || !strings.Contains(err.Error(), "--sources 'deb http://archive.debian.org/debian bookworm main'") {
+		t.Errorf("want an error that names the archive, got %v", err)
 	}
-	// /proc is mounted in /: were it not refused, this test would be the last.
-	if !within("/proc", "/proc") || within("/processes", "/proc") || !within("/proc/sys", "/proc") {
-		t.Error("within does not tell folders apart")
+	if left, err := filepath.Glob(filepath.Join(b.Dir, ".making-*")); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
 	}
 }
 

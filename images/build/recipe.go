@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -23,6 +24,9 @@ type recipe struct {
 	// variant is mmdebstrap's: which packages there are to begin with.
 	variant string
 	include []string
+	// native are included besides where the image is of this machine's own
+	// architecture: they are large, and slow to unpack under emulation.
+	native []string
 	// hook is the recipe's own last hook with its first arguments, "" for none;
 	// it gets the root, rpm's name of the architecture, and the suite besides.
 	hook string
@@ -37,7 +41,7 @@ func findRecipe(name string) (recipe, error) {
 		// What the Kubernetes packages depend on, now or in earlier builds.
 		return recipe{variant: "apt", include: []string{
 			"ca-certificates", "conntrack", "ebtables", "ethtool", "iproute2", "iptables", "mount", "socat", "util-linux",
-		}}, nil
+		}, native: []string{"systemd"}}, nil // for systemd-analyze, which is asked about the units
 	case "rpm-dnf":
 		return rpmClient("dnf"), nil
 	case "rpm-dnf5":
@@ -71,6 +75,8 @@ type plan struct {
 	suite  string
 	arch   repo.Arch
 	recipe recipe
+	// native is true when arch is this machine's own.
+	native bool
 }
 
 func newPlan(d images.Distribution, arch repo.Arch) (plan, error) {
@@ -84,7 +90,16 @@ func newPlan(d images.Distribution, arch repo.Arch) (plan, error) {
 	if err != nil {
 		return plan{}, fmt.Errorf("image of %s: %w", d.Name, err)
 	}
-	return plan{suite: d.Build.Suite, arch: arch, recipe: r}, nil
+	machine, _ := repo.ParseArch(runtime.GOARCH)
+	return plan{suite: d.Build.Suite, arch: arch, recipe: r, native: arch == machine}, nil
+}
+
+// include returns the packages that the image has beside those of its variant.
+func (p plan) include() []string {
+	if p.native {
+		return slices.Concat(p.recipe.include, p.recipe.native)
+	}
+	return p.recipe.include
 }
 
 // argv returns mmdebstrap's arguments. hooks is the folder that the scripts
@@ -93,7 +108,7 @@ func newPlan(d images.Distribution, arch repo.Arch) (plan, error) {
 func (p plan) argv(hooks, merged string, foreign bool, sources string) []string {
 	a := []string{
 		"mmdebstrap", "--variant=" + p.recipe.variant, "--architectures=" + p.arch.In(repo.Deb), "--format=tar",
-		"--include=" + strings.Join(p.recipe.include, ","),
+		"--include=" + strings.Join(p.include(), ","),
 		`--aptopt=Acquire::Languages "none"`, `--aptopt=APT::Install-Recommends "false"`,
 		// apt gives dpkg a path of its own, on which what the hooks put in front
 		// would not be found.
@@ -106,10 +121,7 @@ func (p plan) argv(hooks, merged string, foreign bool, sources string) []string 
 	for _, dir := range []string{"doc", "man", "info", "locale", "lintian"} {
 		a = append(a, "--dpkgopt=path-exclude=/usr/share/"+dir+"/*")
 	}
-	if merged != "" {
-		// Merging /usr afterwards, with the usrmerge package, is slow.
-		a = append(a, "--hook-dir="+merged)
-	}
+	a = append(a, p.merge(merged)...)
 	// Byte code is made at the end, or when it is needed.
 	const noCompile = `for b in py3compile py3clean; do printf '#!/bin/sh\nexit 0\n' > "$1/usr/local/bin/$b"; chmod 755 "$1/usr/local/bin/$b"; done`
 	a = append(a, "--essential-hook="+noCompile)
@@ -125,6 +137,20 @@ func (p plan) argv(hooks, merged string, foreign bool, sources string) []string 
 		a = append(a, sources)
 	}
 	return a
+}
+
+// merge returns the arguments that merge /usr beforehand, by mmdebstrap's own
+// hooks: doing it afterwards, with the usrmerge package, is slow.
+func (p plan) merge(hooks string) []string {
+	switch {
+	case hooks == "":
+		return nil
+	case p.suite == "bullseye":
+		// It has no usr-is-merged to take the place of the one that the hook
+		// makes up to begin with.
+		return []string{"--setup-hook=" + path.Join(hooks, "setup00.sh"), `--essential-hook=dpkg --root="$1" --purge usr-is-merged`}
+	}
+	return []string{"--hook-dir=" + hooks}
 }
 
 // key names the content of a recipe: another recipe gives another key. It does

@@ -2,13 +2,9 @@ package build
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
-	"os"
 	"sync"
-	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,34 +32,6 @@ func DefaultTemp(disk string) string {
 		return disk
 	}
 	return shm
-}
-
-// lockPause is how often a lock that another process holds is asked for.
-const lockPause = 200 * time.Millisecond
-
-// lock takes the lock of a file, waiting for whoever has it until ctx ends. It
-// is let go by the function returned, and by the kernel when the process dies.
-func lock(ctx context.Context, path string) (func(), error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, err
-	}
-	for {
-		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			return func() { f.Close() }, nil
-		}
-		if err != syscall.EWOULDBLOCK && err != syscall.EINTR {
-			f.Close()
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		select {
-		case <-ctx.Done():
-			f.Close()
-			return nil, fmt.Errorf("wait for %s, which another process holds: %w", path, context.Cause(ctx))
-		case <-time.After(lockPause):
-		}
-	}
 }
 
 // lastBytes is how much of a build's log goes into its error.

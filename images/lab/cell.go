@@ -121,7 +121,7 @@ func (c *cellRun) prepare(ctx context.Context) bool {
 		c.block(faultOf(ctx, err), fmt.Errorf("image of %s for %s: %w", c.job.Distro.Name, c.job.Cell.Arch, err))
 		return false
 	}
-	c.facts.Image, c.facts.ImageDigest = img.Ref, id
+	c.facts.Image, c.facts.ImageDigest = img.Name(), id
 	return c.start(ctx, c.job.RepoURL)
 }
 

@@ -182,7 +182,11 @@ func (p *Pool) image(ctx context.Context, d images.Distribution, arch repo.Arch)
 	l.once.Do(func() {
 		ctx, cancel := context.WithTimeoutCause(ctx, p.opts.Timeouts.Image, engine.ErrTimeout)
 		defer cancel()
-		if l.img, l.err = p.opts.Images.Image(ctx, d, arch); l.err == nil {
+		switch l.img, l.err = p.opts.Images.Image(ctx, d, arch); {
+		case l.err != nil:
+		case l.img.Image == nil: // the engine has it
+			l.id = l.img.Ref
+		default:
 			l.id, l.err = p.eng.Load(ctx, l.img.Ref, l.img.Image)
 		}
 		if l.err != nil && ctx.Err() != nil {

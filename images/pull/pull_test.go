@@ -2,6 +2,8 @@ package pull_test
 
 import (
 	"errors"
+	"io"
+	"log"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
@@ -74,7 +76,7 @@ func digest(t *testing.T, img v1.Image) string {
 
 func TestWaysToAnImage(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewServer(registry.New())
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
 	t.Cleanup(server.Close)
 	host := strings.TrimPrefix(server.URL, "http://")
 	idx, all := index(t)
@@ -111,14 +113,14 @@ func TestWaysToAnImage(t *testing.T) {
 		{name: "tar", reference: "tar:" + tar, arch: repo.AMD64, want: all[repo.AMD64]},
 		{name: "platform missing in the registry", catalogue: host + "/debian:12", arch: repo.S390X, err: "linux/s390x"},
 		{name: "platform missing in the layout", reference: "oci:" + dir, arch: repo.S390X, err: "linux/s390x"},
-		{name: "tar of another platform", reference: "tar:" + tar, arch: repo.S390X, err: "wanted an image for linux/s390x"},
+		{name: "tar of another platform", reference: "tar:" + tar, arch: repo.S390X, err: "has no image for linux/s390x: it has linux/amd64"},
 		{name: "tag missing", reference: host + "/debian:13", arch: repo.AMD64, err: "debian:13"},
 		{name: "not built, nowhere else", arch: repo.AMD64, err: "verify images build debian-12 --arch amd64"},
 		{name: "no such folder", reference: "oci:" + dir + "/none", arch: repo.AMD64, err: "no such file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s := &pull.Source{References: map[string]string{}, Cache: tt.cache}
+			s := &pull.Source{References: map[string]string{}, Cache: tt.cache, Registry: &pull.Registry{Dir: t.TempDir()}}
 			if tt.reference != "" {
 				s.References["debian-12"] = tt.reference
 			}

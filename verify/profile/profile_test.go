@@ -119,7 +119,7 @@ func TestBadSelections(t *testing.T) {
 		{ok(func(s *profile.Selection) { s.Arches = []string{"amd46"} }), []string{"did you mean amd64?"}},
 		{ok(func(s *profile.Selection) { s.Arches = []string{"armhf"} }), []string{"profile kubernetes has amd64, arm64"}},
 		{ok(func(s *profile.Selection) { s.Packages = []string{"kubelett"} }), []string{"did you mean kubelet?"}},
-		{ok(func(s *profile.Selection) { s.Distros = []string{"debian-21"} }), []string{"did you mean debian-12?"}},
+		{ok(func(s *profile.Selection) { s.Distros = []string{"debian-21"} }), []string{"did you mean debian-11?"}},
 		{ok(func(s *profile.Selection) { s.Suites = []string{"instal"} }), []string{"did you mean install?"}},
 		{ok(func(s *profile.Selection) { s.Fingerprint = "1234" }), []string{"wanted 40 or 64"}},
 		{ok(func(s *profile.Selection) { s.BaseURL = "ftp://x/" }), []string{`scheme "ftp"`}},
