@@ -69,6 +69,7 @@ func (r *Report) Text(w io.Writer, opts TextOptions) error {
 	t.section("WARNINGS", yellow, verify.Warn)
 	t.known()
 	t.targets()
+	t.packages()
 	t.cells()
 	if opts.Verbose {
 		t.every()

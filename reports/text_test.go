@@ -77,6 +77,36 @@ func restarted() *Report {
 	return r
 }
 
+// holes is a run on a repository that lacks some files, has a wrong one, and
+// another one that could not be read.
+func holes() *Report {
+	hole := finding("packages-published", "deb/stable/1.26", verify.Fail, "kubelet 1.26.1 is missing for s390x")
+	hole.Subject = verify.Subject{Package: "kubelet", Version: "1.26.1", Arch: "s390x"}
+	wrong := finding("package-checksums", "deb/stable/1.26", verify.Fail, "the file is not the one that the index names")
+	wrong.Subject = verify.Subject{Package: "cri-tools", Version: "1.26.0-1.1", Arch: "amd64"}
+	known := finding("packages-published", "deb/stable/1.26", verify.Known, "kubelet 1.26.0 is missing for s390x")
+	known.Subject = verify.Subject{Package: "kubelet", Version: "1.26.0", Arch: "s390x"}
+	r := reportOf(hole, wrong, known, Result{Check: "packages-published", Status: verify.Blocked, Target: "rpm/stable/1.26", Message: "it could not be read"})
+	both := []string{"amd64", "s390x"}
+	versions := []string{"1.26.0", "1.26.1", "1.26.2"}
+	r.Plan.Expected = []Expected{
+		{Target: "deb/stable/1.26", Package: "cri-tools", Architectures: both},
+		{Target: "deb/stable/1.26", Package: "kubelet", Versions: versions, Architectures: both},
+		{Target: "rpm/stable/1.26", Package: "kubelet", Versions: versions, Architectures: []string{"x86_64", "s390x"}},
+	}
+	have := repo.Repository{Target: target(repo.Deb)}
+	for _, arch := range both {
+		have.Packages = append(have.Packages, repo.Package{Name: "cri-tools", Version: "1.26.0-1.1", Arch: arch})
+		for _, v := range versions {
+			if arch == "amd64" || v == "1.26.2" {
+				have.Packages = append(have.Packages, repo.Package{Name: "kubelet", Version: v + "-1.1", Arch: arch})
+			}
+		}
+	}
+	r.Repositories = []repo.Repository{have, {Target: target(repo.RPM)}}
+	return r
+}
+
 func TestTextGolden(t *testing.T) {
 	t.Parallel()
 	files := []string{"/artifacts/report.json", "/artifacts/junit_verify.xml"}
@@ -93,6 +123,7 @@ func TestTextGolden(t *testing.T) {
 		{"interrupted", interrupted(), TextOptions{Files: files}, "INTERRUPTED: stopped before the end; nothing had failed so far"},
 		{"many", many(), TextOptions{Files: files}, "FAIL: 40 checks failed in 1 of 2 repositories"},
 		{"restarted", restarted(), TextOptions{}, "PASS: 3 checks passed in 2 repositories and 1 container"},
+		{"holes", holes(), TextOptions{}, "FAIL: 2 checks failed in 1 of 2 repositories"},
 		{"empty", reportOf(), TextOptions{}, "BLOCKED: nothing was checked"},
 	}
 	for _, tt := range tests {

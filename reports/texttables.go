@@ -2,8 +2,11 @@ package reports
 
 import (
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
+	"sigs.k8s.io/pkgverify/repo"
 	"sigs.k8s.io/pkgverify/verify"
 )
 
@@ -50,6 +53,9 @@ func (t *textReport) targets() {
 	}
 	var rows [][]cellText
 	for _, name := range order {
+		if len(counts[name]) == 0 {
+			continue // nothing was asked of it
+		}
 		fields := []cellText{{text: visible(cut(name, maxValue))}}
 		for _, c := range countColumns() {
 			n, st := counts[name][c.status], plain
@@ -60,7 +66,105 @@ func (t *textReport) targets() {
 		}
 		rows = append(rows, fields)
 	}
-	t.rows("REPOSITORIES (checks by result)", head, rows)
+	if len(rows) > 0 {
+		t.rows("REPOSITORIES (checks by result)", head, rows)
+	}
+}
+
+// packages writes how many of the files that were asked for are there, format by
+// format: where a number is not whole, the sections above say what is wrong.
+func (t *textReport) packages() {
+	m := t.r.Matrix()
+	for _, format := range []repo.Format{repo.Deb, repo.RPM} {
+		var arches []string
+		for row := range m.rows(format) {
+			if !slices.Contains(arches, row.Arch) {
+				arches = append(arches, row.Arch)
+			}
+		}
+		if len(arches) == 0 {
+			continue
+		}
+		head := append([]string{"channel", "package"}, arches...)
+		for i, a := range head {
+			head[i] = visible(cut(a, maxValue))
+		}
+		var rows [][]cellText
+		for _, g := range m.Groups {
+			for i := range g.Tables {
+				if row := t.packageRow(g, &g.Tables[i], format, arches); row != nil {
+					rows = append(rows, row)
+				}
+			}
+		}
+		t.rows("PACKAGES ("+string(format)+", files by architecture)", head, rows)
+	}
+}
+
+// rows gives the rows of a format.
+func (m *Matrix) rows(format repo.Format) iter.Seq[MatrixRow] {
+	return func(yield func(MatrixRow) bool) {
+		for _, g := range m.Groups {
+			for _, table := range g.Tables {
+				for _, row := range table.Rows {
+					if row.Format == format && !yield(row) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// packageRow returns the row of one package, nil where the format has none.
+func (t *textReport) packageRow(g MatrixGroup, table *MatrixTable, format repo.Format, arches []string) []cellText {
+	byArch := map[string][]Square{}
+	for _, row := range table.Rows {
+		if row.Format == format {
+			byArch[row.Arch] = row.Squares
+		}
+	}
+	if len(byArch) == 0 {
+		return nil
+	}
+	fields := []cellText{
+		{text: visible(cut(g.Channel+" "+g.Minor, maxValue))}, {text: visible(cut(table.Package, maxValue))},
+	}
+	for _, arch := range arches {
+		fields = append(fields, countSquares(byArch[arch]))
+	}
+	return fields
+}
+
+// countSquares says in short how many of some files are there: "3", "2/3" where one
+// is missing, with what is wrong besides.
+func countSquares(squares []Square) cellText {
+	n := map[SquareState]int{}
+	asked := 0
+	for _, s := range squares {
+		n[s.State]++
+		if s.State != "" {
+			asked++
+		}
+	}
+	there := n[SquareThere] + n[SquareWarned] + n[SquareFaulty]
+	switch {
+	case asked == 0:
+		return cellText{text: "-"}
+	case n[SquareUnknown] > 0:
+		return cellText{"?", yellow}
+	}
+	c := cellText{text: thousands(there)}
+	if n[SquareMissing] > 0 {
+		c = cellText{fmt.Sprintf("%s/%s", thousands(there), thousands(there+n[SquareMissing])), red}
+	}
+	if n[SquareFaulty] > 0 {
+		c = cellText{fmt.Sprintf("%s, %s wrong", c.text, thousands(n[SquareFaulty])), red}
+	}
+	if n[SquareKnown] > 0 {
+		c.text += fmt.Sprintf(", %s known", thousands(n[SquareKnown]))
+	}
+	return c
 }
 
 // cells writes the containers and what came of each.
