@@ -24,6 +24,7 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/filelock"
+	"sigs.k8s.io/pkgverify/images/mounts"
 	"sigs.k8s.io/pkgverify/repo"
 )
 
@@ -185,7 +186,7 @@ func (b *Builder) make(ctx context.Context, p placed, d images.Distribution, loc
 		return err
 	}
 	defer func() {
-		if err := removeTree(rootDir); err != nil {
+		if err := mounts.RemoveAll(rootDir); err != nil {
 			log.say("%v", err)
 		}
 	}()

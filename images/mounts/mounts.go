@@ -45,6 +45,15 @@ func Unmount(dir string) error {
 		if len(points) == 0 {
 			return nil
 		}
+		// A mount that is a peer of another, as of the machine's own /dev, would
+		// take down what is mounted in that, too (mount_namespaces(7)).
+		for _, at := range points {
+			err := unix.Mount("", at, "", unix.MS_PRIVATE, "")
+			// EINVAL: another is mounted on top of it; its turn comes later.
+			if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+				return fmt.Errorf("make the mount %s private: %w", at, err)
+			}
+		}
 		for i := len(points) - 1; i >= 0; i-- { // what was mounted last is on top
 			err := unix.Unmount(points[i], unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 			// EINVAL: it went with one that was above it.
