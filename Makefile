@@ -53,7 +53,7 @@ faults: build ## List the faults that make demo FAULT=name can make
 # make mutation: FAULTS=a,b makes only these.
 FAULTS ?=
 .PHONY: mutation
-mutation: ready ## Break a tree in every way of the catalogue: is each fault found, and nothing else?
+mutation: deps ready ## Break a tree in every way of the catalogue: is each fault found, and nothing else?
 	bin/publish mutation $(if $(FAULTS),--faults $(FAULTS)) -- bin/verify
 
 .PHONY: build
@@ -64,10 +64,14 @@ build: ## Build bin/verify and bin/publish
 # waits for the network and the other for the processor.
 .PHONY: ready
 ready:
-	@$(MAKE) --no-print-directory -j2 deps build
+	@$(MAKE) --no-print-directory -j2 use build
+
+.PHONY: use
+use:
+	@images/setup.sh use
 
 .PHONY: deps
-deps: ## Install what is lacking, start Docker, register the emulators
+deps: ## Install what running and testing lack, start Docker, register the emulators
 	@images/setup.sh
 
 .PHONY: images
@@ -80,8 +84,28 @@ images-all: ready ## Make every container image that can be made, foreign ones e
 	bin/verify images build --arch $(HOSTARCH)
 	bin/verify images build --arch $(FOREIGN_ALL)
 
+# make matrix: ENGINES=docker runs it on one engine only.
+ENGINES         ?= docker podman oci
+MATRIX_NATIVE   := debian-11 debian-12 debian-13 rpm-dnf4 rpm-dnf5 rpm-zypper
+MATRIX_FOREIGN  := debian-12
+MATRIX          := build/matrix
+.PHONY: matrix
+matrix: deps ready ## Install on every image that can be made, on every engine, on five architectures (two hours)
+	bin/verify images build $(MATRIX_NATIVE) --arch $(HOSTARCH)
+	bin/verify images build $(MATRIX_FOREIGN) --arch $(FOREIGN_ALL)
+	rm -rf $(MATRIX)
+	bin/publish demo --out $(MATRIX) --layout kep-1731
+	@set -e; worst=0; for engine in $(ENGINES); do \
+		code=0; bin/publish serve $(MATRIX)/root -- bin/verify --profile kep-1731 --base-url {url} --key $(MATRIX)/key.asc \
+			--channel stable,dev,nightly --minor 1.26 --versions "$$(cat $(MATRIX)/versions.txt)" --official-binaries none --timeout 3h \
+			--engine $$engine --suite install --distro $(subst $() ,$(comma),$(MATRIX_NATIVE)) \
+			--label-filter 'channel:stable && (arch:$(HOSTARCH) || distro: containsAny {$(subst $() ,$(comma) ,$(MATRIX_FOREIGN))})' \
+			--artifacts $(ARTIFACTS)/$$engine || code=$$?; \
+		echo "matrix: $$engine: exit $$code"; [ $$code -le $$worst ] || worst=$$code; \
+	done; exit $$worst
+
 .PHONY: test
-test: images vet ## Run all tests, with real tools and containers
+test: deps images vet ## Run all tests, with real tools and containers
 	$(GO) test -timeout 25m ./...
 	$(MAKE) --no-print-directory readers
 
@@ -122,14 +146,14 @@ image-push: ## Make the container image and push it to $(IMAGE)
 	$(GO) run ./cmd/image --arch $(ARCHES) --out build/image --push $(IMAGE)
 
 .PHONY: race
-race: images ## Run the tests with the race detector
+race: deps images ## Run the tests with the race detector
 	$(GO) test -race -timeout 60m ./...
 
 # make bench: ROUNDS=n measures n times. The data (some 10 GB) is made once and
 # kept in $PKGVERIFY_BENCH, else beside the other caches.
 ROUNDS ?= 3
 .PHONY: bench
-bench: ready ## Measure, side by side with what a user would use instead
+bench: deps ready ## Measure, side by side with what a user would use instead
 	@images/setup.sh bench
 	$(GO) test -run '^$$' -bench . -benchtime $(ROUNDS)x -timeout 3h ./repo/crawl/sidebyside
 

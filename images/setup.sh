@@ -4,8 +4,9 @@
 # architectures. It does only what is lacking and says what it does. It needs
 # root, and may be run as often as wanted.
 #
-#   images/setup.sh            everything below
-#   images/setup.sh packages   Debian packages
+#   images/setup.sh            everything that running and testing need
+#   images/setup.sh use        what running needs: make demo, make images
+#   images/setup.sh packages   Debian packages only
 #   images/setup.sh docker     a Docker daemon, unless an engine answers already
 #   images/setup.sh binfmt     qemu-user for foreign programs, also in containers
 #   images/setup.sh stop       ends the daemon that "docker" started
@@ -15,26 +16,37 @@
 # The daemon's log is in $XDG_CACHE_HOME/pkgverify (or ~/.cache/pkgverify).
 set -eu
 
-# All packages that the project needs, one line for each use.
-packages() {
+# The packages that running needs, one line for each use.
+use_packages() {
 	# the container engine, and what it needs to make networks
 	echo docker.io iptables
 	# building images; foreign architectures
 	echo mmdebstrap arch-test qemu-user-static binfmt-support ca-certificates
-	# deb repositories: writing them, and the tools that results are held against
-	echo dpkg-dev apt-utils binutils xz-utils zstd bzip2 gzip libdpkg-perl python3-apt
-	# rpm repositories: the same
-	echo rpm dnf createrepo-c cpio python3-rpm libxml2-utils libsolv-tools python3-librepo
+	# writing deb and rpm repositories, whole and broken
+	echo dpkg-dev apt-utils binutils xz-utils zstd bzip2 gzip rpm createrepo-c cpio
+	# keys and signatures
+	echo gnupg gpg gpgconf gpgv
+}
+
+# What tests need besides.
+test_packages() {
+	# the other engines, and what Podman needs without root
+	echo podman crun runc uidmap slirp4netns fuse-overlayfs
+	# deb and rpm: the tools that results are held against
+	echo libdpkg-perl python3-apt dnf python3-rpm libxml2-utils libsolv-tools python3-librepo sqv
 	# solvers, which the closure of dependencies is held against
 	echo dose-distcheck python3-solv dnf-plugins-core
 	# programs, to be looked at
 	echo gcc libc6-dev file
 	# manual pages and units, to be checked
 	echo mandoc systemd
-	# keys and signatures
-	echo gnupg gpg gpgconf gpgv sqv
 	# the report as a page, looked at in a browser
 	echo chromium
+}
+
+packages() {
+	use_packages
+	test_packages
 }
 
 # What make bench measures against.
@@ -214,6 +226,12 @@ all)
 	start_docker
 	enable_binfmt
 	;;
+use)
+	# shellcheck disable=SC2046
+	install_packages $(use_packages)
+	start_docker
+	enable_binfmt
+	;;
 # shellcheck disable=SC2046
 packages) install_packages $(packages) ;;
 # shellcheck disable=SC2046
@@ -222,5 +240,5 @@ docker) start_docker ;;
 binfmt) enable_binfmt ;;
 stop) stop_docker ;;
 list) packages | tr ' ' '\n' ;;
-*) die "usage: images/setup.sh [all|packages|docker|binfmt|bench|stop|list]" ;;
+*) die "usage: images/setup.sh [all|use|packages|docker|binfmt|bench|stop|list]" ;;
 esac

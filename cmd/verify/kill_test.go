@@ -96,7 +96,7 @@ func stall(t *testing.T, origin string) *stalled {
 func TestEnded(t *testing.T) {
 	t.Parallel()
 	p := publishTree(t, "kep-1731", "")
-	for _, name := range []string{engine.DockerName, engine.OCIName} {
+	for _, name := range []string{engine.DockerName, engine.PodmanName, engine.OCIName} {
 		for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 			t.Run(name+" "+signal.String(), func(t *testing.T) {
 				server := stall(t, p.url)

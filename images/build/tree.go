@@ -1,10 +1,26 @@
 package build
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 
 	"sigs.k8s.io/pkgverify/images/mounts"
 )
+
+// removeTree removes a folder in which a root may have been made. It refuses
+// when something is still mounted there: mmdebstrap mounts the machine's own
+// /dev and /proc into a root, and whoever is at work there must not be hindered.
+func removeTree(dir string) error {
+	mounted, err := mounts.Below(dir)
+	if err != nil {
+		return fmt.Errorf("remove %s: %w", dir, err)
+	}
+	if len(mounted) > 0 {
+		return fmt.Errorf("%s is not removed: %s is mounted in it (umount it first)", dir, mounted[0])
+	}
+	return os.RemoveAll(dir)
+}
 
 // removeLeftovers removes what killed builds of an image left, with what is
 // mounted there: mmdebstrap mounts the machine's own /dev and /proc into a

@@ -16,6 +16,20 @@ import (
 	"sigs.k8s.io/pkgverify/images/mounts"
 )
 
+func TestRemoveTree(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "a")
+	if err := os.MkdirAll(filepath.Join(dir, "b"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := removeTree(dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(dir); !os.IsNotExist(err) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
 // childVar tells the test program, run anew, that it is to be the builder that
 // gets killed: its value is the folder of the machine's own files.
 const childVar = "PKGVERIFY_TEST_KILLED_BUILD"
@@ -121,13 +135,16 @@ func TestKilledBuild(t *testing.T) {
 		t.Fatalf("nobody has the lock any more: %v", err)
 	}
 	defer func() { _ = free.Close() }()
-	if left := mounted(t, root); left != 3 {
-		t.Fatalf("want three mounts to be left, got %d", left)
+	if left, err := mounts.Below(root); err != nil || len(left) != 3 {
+		t.Fatalf("want three mounts to be left, got %q, %v", left, err)
+	}
+	if err := removeTree(root); err == nil || !strings.Contains(err.Error(), "mounted") {
+		t.Errorf("a root with mounts must not be removed, got %v", err)
 	}
 	var log strings.Builder
 	removeLeftovers(&buildLog{w: &log}, filepath.Join(temp, "pkgverify-root-x-amd64-*"))
-	if left := mounted(t, root); left != 0 {
-		t.Errorf("%d are still mounted\n%s", left, log.String())
+	if left, err := mounts.Below(root); err != nil || len(left) != 0 {
+		t.Errorf("still mounted: %q, %v\n%s", left, err, log.String())
 	}
 	if _, err := os.Stat(root); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the root is still there: %v\n%s", err, log.String())

@@ -10,7 +10,7 @@ import (
 // run in a container, and the container is gone again.
 func BenchmarkStart(b *testing.B) {
 	img, arch := image(b)
-	for _, name := range []string{engine.DockerName, engine.OCIName} {
+	for _, name := range []string{engine.DockerName, engine.PodmanName, engine.OCIName} {
 		b.Run(name, func(b *testing.B) {
 			e, _, err := engine.Open(b.Context(), name)
 			if err != nil {

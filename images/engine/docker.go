@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/containerd/errdefs"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/tarball"
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/mount"
+	"github.com/moby/moby/api/types/system"
 	"github.com/moby/moby/client"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
@@ -40,6 +42,11 @@ type Docker struct {
 	self  Owner
 	label string // the name that was asked for
 	hint  string
+
+	mu     sync.Mutex
+	podman *bool // whether Podman answers; nil until it is known
+	// arches are the architectures of the images that were loaded, by ID.
+	arches map[string]string
 }
 
 var (
@@ -48,27 +55,33 @@ var (
 )
 
 // NewDocker returns a driver for the API at host, such as
-// "unix:///run/docker.sock"; an empty host is taken from DOCKER_HOST, with the
-// certificates that DOCKER_CERT_PATH and DOCKER_TLS_VERIFY name, or else
+// "unix:///run/docker.sock"; with an empty host for the engine that the docker
+// command would ask: that of DOCKER_HOST (with the certificates that
+// DOCKER_CERT_PATH and DOCKER_TLS_VERIFY name), of the chosen context, or
 // Docker's default. It does not ask the engine anything yet.
 func NewDocker(host string) (*Docker, error) {
 	return newDocker("docker", host, "start it with 'systemctl start docker', or 'images/setup.sh docker'")
 }
 
 func newDocker(label, host, hint string) (*Docker, error) {
-	opts := []client.Opt{client.FromEnv}
+	var opts []client.Opt
 	if host != "" {
 		opts = []client.Opt{client.WithHost(host)}
+	} else {
+		var err error
+		if opts, host, err = dockerOptions(); err != nil {
+			return nil, &UnavailableError{Engine: label, Address: host, Err: err, Hint: "see DOCKER_HOST and 'docker context'"}
+		}
 	}
 	cli, err := client.New(opts...)
 	if err != nil {
-		return nil, &UnavailableError{Engine: label, Address: host, Err: err, Hint: "see DOCKER_HOST"}
+		return nil, &UnavailableError{Engine: label, Address: host, Err: err, Hint: "see DOCKER_HOST and 'docker context'"}
 	}
 	self, err := Self()
 	if err != nil {
 		return nil, err
 	}
-	return &Docker{cli: cli, self: self, label: label, hint: hint}, nil
+	return &Docker{cli: cli, self: self, label: label, hint: hint, arches: map[string]string{}}, nil
 }
 
 // Address returns where the engine is asked.
@@ -96,12 +109,41 @@ func (d *Docker) Info(ctx context.Context) (Info, error) {
 	if a, ok := repo.ParseArch(v.Arch); ok {
 		info.Arch = string(a)
 	}
-	for _, c := range v.Components {
-		if strings.Contains(c.Name, "Podman") {
-			info.Name = "podman"
-		}
+	if isPodman(v) {
+		info.Name = PodmanName
 	}
 	return info, nil
+}
+
+func isPodman(v client.ServerVersionResult) bool {
+	return slices.ContainsFunc(v.Components, func(c system.ComponentVersion) bool { return strings.Contains(c.Name, "Podman") })
+}
+
+// rlimits are the limits of processes to ask for: none of Docker, and see
+// podmanLimits.
+func (d *Docker) rlimits(ctx context.Context) ([]*container.Ulimit, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.podman == nil {
+		v, err := d.cli.ServerVersion(ctx, client.ServerVersionOptions{})
+		if err != nil {
+			return nil, d.fail("ask for the version", err)
+		}
+		podman := isPodman(v)
+		d.podman = &podman
+	}
+	if !*d.podman || !local(d.cli.DaemonHost()) {
+		return nil, nil
+	}
+	limits, err := podmanLimits()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.label, err)
+	}
+	var all []*container.Ulimit
+	for _, l := range limits {
+		all = append(all, &container.Ulimit{Name: l.name, Soft: l.limit, Hard: l.limit})
+	}
+	return all, nil
 }
 
 func (d *Docker) unavailable(err error) error {
@@ -209,16 +251,28 @@ func (d *Docker) has(ctx context.Context, ref string, want *v1.ConfigFile) (stri
 			return "", false, nil
 		}
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.arches[got.ID] = got.Architecture
 	return got.ID, true, nil
 }
 
 // Start implements [Engine].
 func (d *Docker) Start(ctx context.Context, spec Spec) (Container, error) {
+	if local(d.cli.DaemonHost()) {
+		if err := checkMounts(spec.Mounts); err != nil {
+			return nil, fmt.Errorf("%s: start %s: %w", d.label, spec.Name, err)
+		}
+	}
+	rlimits, err := d.rlimits(ctx)
+	if err != nil {
+		return nil, err
+	}
 	host := &container.HostConfig{
 		Tmpfs:      spec.Tmpfs,
 		AutoRemove: false, // a container that died is looked at before it goes
 		LogConfig:  container.LogConfig{Type: "none"},
-		Resources:  container.Resources{Memory: spec.Memory, NanoCPUs: int64(spec.CPUs * 1e9)},
+		Resources:  container.Resources{Memory: spec.Memory, NanoCPUs: int64(spec.CPUs * 1e9), Ulimits: rlimits},
 	}
 	for _, m := range spec.Mounts {
 		host.Mounts = append(host.Mounts, mount.Mount{Type: mount.TypeBind, Source: m.Source, Target: m.Target, ReadOnly: m.ReadOnly})
@@ -231,6 +285,14 @@ func (d *Docker) Start(ctx context.Context, spec Spec) (Container, error) {
 		p, err := v1.ParsePlatform(spec.Platform)
 		if err != nil {
 			return nil, fmt.Errorf("%s: start %s: platform %q: %w", d.label, spec.Name, spec.Platform, err)
+		}
+		d.mu.Lock()
+		arch, known := d.arches[spec.Image]
+		d.mu.Unlock()
+		if known {
+			if err := checkPlatform(arch, spec.Platform); err != nil {
+				return nil, fmt.Errorf("%s: start %s: %w", d.label, spec.Name, err)
+			}
 		}
 		platform = &ocispec.Platform{OS: p.OS, Architecture: p.Architecture, Variant: p.Variant}
 	}

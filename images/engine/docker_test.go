@@ -6,7 +6,9 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,6 +69,76 @@ func TestOCIContract(t *testing.T) {
 				t.Fatalf("this test needs an OCI runtime (make deps): %v", err)
 			}
 			return o
+		},
+		Image: img.Image, Ref: img.Ref, Platform: arch.Platform(),
+	})
+}
+
+func TestPodmanContract(t *testing.T) {
+	img, arch := image(t)
+	enginetest.Run(t, enginetest.Harness{
+		New: func(t *testing.T) engine.Engine {
+			p, err := engine.NewPodman()
+			if err != nil {
+				t.Fatalf("this test needs podman (make deps): %v", err)
+			}
+			return p
+		},
+		Image: img.Image, Ref: img.Ref, Platform: arch.Platform(),
+	})
+}
+
+// podmanSocket starts Podman's API for the time of a test and returns its address.
+func podmanSocket(t *testing.T) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "podman.sock")
+	args := []string{"system", "service", "--time", "0", "unix://" + socket}
+	if runc, err := exec.LookPath("runc"); err == nil { // see NewPodman
+		args = append([]string{"--runtime", runc}, args...)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, "podman", args...)
+	// It does not say when it listens: its own first words are awaited.
+	cmd.Args = slices.Insert(cmd.Args, 1, "--log-level", "info")
+	said, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatalf("this test needs podman (make deps): %v", err)
+	}
+	listens := make(chan struct{})
+	go func() {
+		defer close(listens)
+		for lines := bufio.NewScanner(said); lines.Scan(); {
+			if strings.Contains(lines.Text(), "API service listening on") {
+				listens <- struct{}{}
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		cancel()
+		for range listens { // to the end of what it says
+		}
+		_ = cmd.Wait() // it was killed
+	})
+	if _, ok := <-listens; !ok {
+		t.Fatal("podman system service ended before it listened")
+	}
+	return "unix://" + socket
+}
+
+func TestPodmanSocketContract(t *testing.T) {
+	img, arch := image(t)
+	socket := podmanSocket(t)
+	enginetest.Run(t, enginetest.Harness{
+		New: func(t *testing.T) engine.Engine {
+			d, err := engine.NewDocker(socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { d.Close() })
+			return d
 		},
 		Image: img.Image, Ref: img.Ref, Platform: arch.Platform(),
 	})
@@ -161,16 +233,33 @@ func TestOpen(t *testing.T) {
 			}
 		})
 	}
+	t.Run("podman by its socket", func(t *testing.T) {
+		t.Setenv("CONTAINER_HOST", podmanSocket(t))
+		_, info, err := engine.Open(t.Context(), engine.PodmanName)
+		if err != nil || info.Name != engine.PodmanName || !strings.HasPrefix(info.Address, "unix://") {
+			t.Errorf("got %+v, %v", info, err)
+		}
+	})
 	t.Run("podman without a socket", func(t *testing.T) {
 		t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
 		_, info, err := engine.Open(t.Context(), engine.PodmanName)
+		if err != nil || info.Name != engine.PodmanName || info.CPUs < 1 || !info.Local {
+			t.Errorf("got %+v, %v", info, err)
+		}
+	})
+	t.Run("podman that does not answer", func(t *testing.T) {
+		t.Setenv("CONTAINER_HOST", "unix://"+t.TempDir()+"/no.sock")
+		_, _, err := engine.Open(t.Context(), engine.PodmanName)
+		if err == nil || !strings.Contains(err.Error(), "no.sock") {
+			t.Errorf("want an error that names the socket, got %v", err)
+		}
+	})
+	t.Run("no podman", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		_, err := engine.NewPodman()
 		var missing *engine.UnavailableError
-		if _, there := os.Stat("/run/podman/podman.sock"); there == nil {
-			if err != nil || info.Name != engine.PodmanName {
-				t.Errorf("the machine has podman's socket: got %+v, %v", info, err)
-			}
-		} else if !errors.As(err, &missing) {
-			t.Errorf("want an UnavailableError, got %v", err)
+		if !errors.As(err, &missing) || !strings.Contains(err.Error(), "apt-get install podman") {
+			t.Errorf("want an UnavailableError with a hint, got %v", err)
 		}
 	})
 	t.Run("docker by DOCKER_HOST", func(t *testing.T) {

@@ -17,6 +17,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -124,6 +126,30 @@ type Mount struct {
 	Source, Target string
 	// ReadOnly keeps the container from changing it.
 	ReadOnly bool
+}
+
+// checkMounts holds mounts against what [Mount] asks for: some engines make a
+// source that is not there.
+func checkMounts(all []Mount) error {
+	for _, m := range all {
+		if _, err := os.Stat(m.Source); err != nil || !filepath.IsAbs(m.Source) || !filepath.IsAbs(m.Target) {
+			return errors.Join(fmt.Errorf("mount %q on %q: want absolute paths, and the first there", m.Source, m.Target), err)
+		}
+	}
+	return nil
+}
+
+// checkPlatform holds the architecture of an image, as an engine knows it, against
+// the platform that is asked for: some engines start what they have.
+func checkPlatform(arch, platform string) error {
+	want, err := v1.ParsePlatform(platform)
+	if err != nil {
+		return fmt.Errorf("platform %q: %w", platform, err)
+	}
+	if arch != want.Architecture {
+		return fmt.Errorf("the image is for %s, wanted %s", arch, want.Architecture)
+	}
+	return nil
 }
 
 // Command is what to run.

@@ -228,19 +228,12 @@ func (o *OCI) start(ctx context.Context, c *ociContainer, spec Spec) error {
 		return err
 	}
 	if spec.Platform != "" {
-		want, err := v1.ParsePlatform(spec.Platform)
-		if err != nil {
-			return fmt.Errorf("platform %q: %w", spec.Platform, err)
-		}
-		if config.Architecture != want.Architecture {
-			return fmt.Errorf("the image is for %s, wanted %s", config.Architecture, want.Architecture)
+		if err := checkPlatform(config.Architecture, spec.Platform); err != nil {
+			return err
 		}
 	}
-	for _, m := range spec.Mounts {
-		// A runtime makes the target of whatever kind the source is.
-		if _, err := os.Stat(m.Source); err != nil || !filepath.IsAbs(m.Source) || !filepath.IsAbs(m.Target) {
-			return errors.Join(fmt.Errorf("mount %q on %q: want absolute paths, and the first there", m.Source, m.Target), err)
-		}
+	if err := checkMounts(spec.Mounts); err != nil {
+		return err
 	}
 	// The labels come first: what comes later is then found by Reap.
 	work, err := o.making(o.containersDir())

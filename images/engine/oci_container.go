@@ -1,21 +1,17 @@
 package engine
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -166,12 +162,6 @@ func (c *ociContainer) Exec(ctx context.Context, cmd Command) (Result, error) {
 	return res, nil
 }
 
-// wrapper runs its arguments and writes their exit code to descriptor 3, which
-// they do not get themselves: a runtime that waits for a command waits also for
-// what the command leaves behind with its output open. Words of the shell's own,
-// such as "Segmentation fault", are not the command's output.
-const wrapper = `exec 4>&2 2>/dev/null; (exec "$@" 2>&4 3>&- 4>&-); echo $? >&3`
-
 func (c *ociContainer) exec(ctx context.Context, cmd Command) (int, error) {
 	log, err := c.newLog()
 	if err != nil {
@@ -184,46 +174,15 @@ func (c *ociContainer) exec(ctx context.Context, cmd Command) (int, error) {
 	}
 	args = append(args, c.id, "/bin/sh", "-c", wrapper, "sh")
 	call := c.command(ctx, log, append(args, cmd.Argv...)...)
-	var lock sync.Mutex
-	call.Stdout = &lockedWriter{mu: &lock, w: orDiscard(cmd.Stdout)}
-	call.Stderr = &lockedWriter{mu: &lock, w: orDiscard(cmd.Stderr)}
-	if cmd.Stdout == cmd.Stderr {
-		call.Stderr = call.Stdout // one pipe keeps the order
-	}
-	// What is in the container ends with it, and with that the call.
-	call.Cancel = func() error { return errors.Join(c.kill(ctx), call.Process.Kill()) }
-	call.WaitDelay = strayTime
-	status, w, err := os.Pipe()
-	if err != nil {
-		return -1, err
-	}
-	defer status.Close()
-	call.ExtraFiles = []*os.File{w}
-	err = call.Start()
-	_ = w.Close() // the container has its own
-	if err != nil {
-		return -1, err
-	}
-	text, readErr := bufio.NewReader(io.LimitReader(status, maxStatus)).ReadString('\n')
-	// The command has ended. A process that it left behind can hold the output
-	// open, and the call with it.
-	stray := time.AfterFunc(strayTime, func() { _ = call.Process.Kill() })
-	err = call.Wait()
-	stray.Stop()
-	if ctx.Err() != nil {
-		return -1, ctx.Err()
-	}
-	if exit, bad := strconv.Atoi(strings.TrimSpace(text)); bad == nil {
-		return exit, nil
+	exit, told, err := runWrapped(ctx, call, cmd, func() error { return c.kill(ctx) })
+	if told || ctx.Err() != nil {
+		return exit, err
 	}
 	if why := complaint(log, ""); why != "" {
 		return startFault(why)
 	}
-	return -1, errors.Join(errors.New("the command ended without an exit code: the container was killed, or its shell crashed"), readErr, err)
+	return -1, err
 }
-
-// maxStatus bounds the exit code as text.
-const maxStatus = 16
 
 // startFault tells a command that cannot be started, which is the command's
 // fault and has the shell's exit codes (POSIX, "Exit Status for Commands"), from
@@ -238,18 +197,6 @@ func startFault(why string) (int, error) {
 		return 126, nil
 	}
 	return -1, errors.New(why)
-}
-
-// lockedWriter keeps two streams from being written at the same time.
-type lockedWriter struct {
-	mu *sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
 
 // kill ends everything in the container, also after ctx.

@@ -6,17 +6,19 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // The engines that can be asked for by name.
 const (
-	// Auto is the first that answers: what DOCKER_HOST names, Docker's socket,
-	// Podman's, an OCI runtime.
+	// Auto is the first that answers: what DOCKER_HOST or Docker's context names,
+	// Docker's socket, Podman's, Podman's command, an OCI runtime.
 	Auto = "auto"
-	// DockerName is what DOCKER_HOST names, or Docker's own socket.
+	// DockerName is what DOCKER_HOST or Docker's context names, or Docker's own
+	// socket.
 	DockerName = "docker"
-	// PodmanName is Podman by its Docker-compatible socket: the user's, or the
-	// machine's.
+	// PodmanName is Podman: by what CONTAINER_HOST names, by its Docker-compatible
+	// socket (the user's, or the machine's), or by its command.
 	PodmanName = "podman"
 	// OCIName is an OCI runtime without a daemon: runc or crun.
 	OCIName = "oci"
@@ -66,7 +68,7 @@ func openAuto(ctx context.Context) (Engine, Info, error) {
 	if docker == nil {
 		return e, info, nil
 	}
-	if os.Getenv("DOCKER_HOST") != "" {
+	if _, chosen, _ := dockerOptions(); chosen != "" {
 		return nil, Info{}, docker // the user's choice is not passed over
 	}
 	e, info, podman := openPodman(ctx)
@@ -101,17 +103,20 @@ func openOCI(ctx context.Context) (Engine, Info, error) {
 	return o, info, nil
 }
 
+// openPodman takes Podman's socket where one answers, and else its command.
 func openPodman(ctx context.Context) (Engine, Info, error) {
-	const hint = "start it with 'systemctl --user start podman.socket'"
 	var errs []error
-	for _, socket := range podmanSockets() {
-		if _, err := os.Stat(socket); err != nil {
+	for _, host := range podmanHosts() {
+		if path, ok := strings.CutPrefix(host, "unix://"); ok {
+			if _, err := os.Stat(path); err != nil {
+				errs = append(errs, err)
+				continue
+			}
+		}
+		d, err := newDocker(PodmanName, host, "start it with 'systemctl --user start podman.socket'")
+		if err != nil {
 			errs = append(errs, err)
 			continue
-		}
-		d, err := newDocker(PodmanName, "unix://"+socket, hint)
-		if err != nil {
-			return nil, Info{}, err
 		}
 		e, info, err := answered(ctx, d)
 		if err == nil {
@@ -119,14 +124,31 @@ func openPodman(ctx context.Context) (Engine, Info, error) {
 		}
 		errs = append(errs, err)
 	}
-	return nil, Info{}, &UnavailableError{Engine: PodmanName, Err: errors.Join(errs...), Hint: hint}
+	if os.Getenv(containerHost) != "" {
+		return nil, Info{}, errors.Join(errs...) // the user's choice is not passed over
+	}
+	p, err := NewPodman()
+	if err != nil {
+		return nil, Info{}, errors.Join(append(errs, err)...)
+	}
+	info, err := p.Info(ctx)
+	if err != nil {
+		return nil, Info{}, errors.Join(append(errs, err)...)
+	}
+	return p, info, nil
 }
 
-// podmanSockets returns where Podman listens: podman-system-service(1).
-func podmanSockets() []string {
+// containerHost names Podman's API: podman(1), "Environment Variables".
+const containerHost = "CONTAINER_HOST"
+
+// podmanHosts returns where Podman listens: podman-system-service(1).
+func podmanHosts() []string {
+	if host := os.Getenv(containerHost); host != "" {
+		return []string{host}
+	}
 	var s []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		s = append(s, filepath.Join(dir, "podman", "podman.sock"))
+		s = append(s, "unix://"+filepath.Join(dir, "podman", "podman.sock"))
 	}
-	return append(s, "/run/podman/podman.sock")
+	return append(s, "unix:///run/podman/podman.sock")
 }

@@ -23,6 +23,17 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestUnescape(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`/a`: "/a", `/a\040b`: "/a b", `/a\134`: `/a\`, `/a\0`: `/a\0`, `/\999`: `/\999`, ``: "",
+	} {
+		if got := unescape(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
 // TestRemoveAll mounts folders into one that is removed: what is in them stays.
 func TestRemoveAll(t *testing.T) {
 	if os.Geteuid() != 0 {

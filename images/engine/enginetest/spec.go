@@ -100,7 +100,7 @@ func testLimits(t *testing.T, start starter) {
 
 // testNetwork has a container look for a server on the machine's loopback.
 func testNetwork(t *testing.T, start starter) {
-	server, err := net.Listen("tcp", "127.0.0.1:0")
+	server, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
