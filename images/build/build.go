@@ -24,7 +24,6 @@ import (
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/filelock"
-	"sigs.k8s.io/pkgverify/images/mounts"
 	"sigs.k8s.io/pkgverify/repo"
 )
 
@@ -186,7 +185,7 @@ func (b *Builder) make(ctx context.Context, p placed, d images.Distribution, loc
 		return err
 	}
 	defer func() {
-		if err := mounts.RemoveAll(rootDir); err != nil {
+		if err := removeTree(rootDir); err != nil {
 			log.say("%v", err)
 		}
 	}()

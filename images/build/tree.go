@@ -23,8 +23,7 @@ func removeTree(dir string) error {
 }
 
 // removeLeftovers removes what killed builds of an image left, with what is
-// mounted there: mmdebstrap mounts the machine's own /dev and /proc into a
-// root. The caller has the image's lock, so none of it is in use.
+// mounted there. The caller has the image's lock, so none of it is in use.
 func removeLeftovers(log *buildLog, dirs ...string) {
 	for _, pattern := range dirs {
 		found, err := filepath.Glob(pattern)

@@ -153,13 +153,3 @@ func TestKilledBuild(t *testing.T) {
 		t.Errorf("the machine's own files have gone with it: %v", err)
 	}
 }
-
-// mounted counts what is mounted below a folder.
-func mounted(t *testing.T, dir string) int {
-	t.Helper()
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Count(string(text), " "+dir+"/")
-}
