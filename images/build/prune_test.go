@@ -3,6 +3,7 @@ package build
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -47,6 +48,7 @@ func TestPrune(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runtime.KeepAlive(user) // what it holds is let go when it is collected
 	if diff := cmp.Diff([]string{old}, removed); diff != "" {
 		t.Errorf("removed (-want +got):\n%s", diff)
 	}
