@@ -3,9 +3,13 @@ package reports
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
 )
 
 // How often progress is written, and how much of it.
@@ -14,8 +18,6 @@ const (
 	terminalInterval = 100 * time.Millisecond
 	// lineInterval is between two lines elsewhere: a log that is read later.
 	lineInterval = 5 * time.Second
-	// maxLiveLines bounds the phases that a terminal shows at once.
-	maxLiveLines = 8
 )
 
 // Count is how far a phase is.
@@ -55,33 +57,28 @@ func size(n int64) string {
 	return fmt.Sprintf("%d B", n)
 }
 
-// Progress tells on a stream what a run is doing. Its methods, and those of
-// its phases, may be called by several goroutines. After the first failed
-// write nothing more is written: progress never stops a run.
+// Progress tells on a stream what a run is doing: on a terminal by bars, with a
+// line for each phase that has ended above them; elsewhere by lines. Its methods,
+// and those of its phases, may be called by several goroutines. After the first
+// failed write nothing more is written: progress never stops a run.
 type Progress struct {
-	mu       sync.Mutex
-	w        io.Writer
-	terminal bool
-	now      func() time.Time
-	width    int
-	active   []*Phase
-	drawn    int // lines on the terminal that the next redraw replaces
-	last     time.Time
-	broken   bool
+	mu     sync.Mutex
+	w      io.Writer
+	bars   *mpb.Progress // nil where w is no terminal
+	active []*Phase      // those that have a bar
+	now    func() time.Time
+	last   time.Time
+	broken bool
 }
 
 // NewProgress returns progress on w, which is a terminal or not. now is the
 // clock, such as time.Now.
 func NewProgress(w io.Writer, terminal bool, now func() time.Time) *Progress {
-	return &Progress{w: w, terminal: terminal, now: now, width: defaultWidth, last: now()}
-}
-
-// SetWidth sets the columns of the terminal; longer lines are cut, because a
-// line that wraps cannot be redrawn. The default is 80.
-func (p *Progress) SetWidth(columns int) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.width = max(columns, minWidth)
+	p := &Progress{w: w, now: now, last: now()}
+	if terminal {
+		p.bars = mpb.New(mpb.WithOutput(w), mpb.WithRefreshRate(terminalInterval), mpb.WithAutoRefresh())
+	}
+	return p
 }
 
 // Start announces a phase, such as "crawl deb/stable/1.26". It ends with
@@ -90,19 +87,47 @@ func (p *Progress) Start(name string) *Phase {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ph := &Phase{p: p, name: visible(name), started: p.now()}
-	p.active = append(p.active, ph)
+	if p.bars != nil {
+		ph.bar = p.bars.New(0, barStyle(),
+			mpb.BarFillerMiddleware(ph.unlessUnknown), mpb.BarWidth(barWidth), mpb.BarFillerTrim(),
+			mpb.PrependDecorators(decor.Name(ph.name, decor.WCSyncSpaceR)),
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return ph.state() })))
+		p.active = append(p.active, ph)
+		return ph
+	}
 	p.tell(ph)
 	return ph
+}
+
+// barWidth is the width of a bar, in columns.
+const barWidth = 20
+
+func barStyle() mpb.BarFillerBuilder {
+	return mpb.BarStyle().Lbound("[").Filler("=").Tip(">").Padding(" ").Rbound("] ")
+}
+
+// unlessUnknown draws the bar only when it is known how far it goes.
+func (ph *Phase) unlessUnknown(bar mpb.BarFiller) mpb.BarFiller {
+	return mpb.BarFillerFunc(func(w io.Writer, s decor.Statistics) error {
+		if s.Total <= 0 {
+			return nil
+		}
+		return bar.Fill(w, s)
+	})
 }
 
 // Close clears what a terminal shows of phases that have not ended.
 func (p *Progress) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.active = nil
-	if p.drawn > 0 {
-		p.write(p.rewind())
+	if p.bars == nil {
+		return
 	}
+	for _, ph := range p.active {
+		ph.bar.Abort(true)
+	}
+	p.active = nil
+	p.bars.Wait()
 }
 
 // Phase is one thing under way.
@@ -110,133 +135,106 @@ type Phase struct {
 	p       *Progress
 	name    string
 	started time.Time
-	count   Count
-	done    bool
+	bar     *mpb.Bar // nil where there is no terminal
+
+	mu    sync.Mutex
+	count Count
+	done  bool
 }
 
 // Update says how far the phase is. It is cheap: most calls write nothing.
 // After Done it does nothing.
 func (ph *Phase) Update(c Count) {
-	ph.p.mu.Lock()
-	defer ph.p.mu.Unlock()
-	if ph.done {
-		return
+	ph.mu.Lock()
+	done := ph.done
+	if !done {
+		ph.count = c
 	}
-	ph.count = c
-	ph.p.tell(ph)
+	ph.mu.Unlock()
+	switch {
+	case done:
+	case ph.bar != nil:
+		// A bar that is full would end by itself.
+		ph.bar.SetTotal(int64(c.Total), false)
+		ph.bar.SetCurrent(int64(c.Done))
+	default:
+		ph.p.mu.Lock()
+		defer ph.p.mu.Unlock()
+		ph.p.tell(ph)
+	}
 }
 
 // Note writes a line about the phase at once, and lets it go on.
 func (ph *Phase) Note(note string) {
-	p := ph.p
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if ph.done {
+	ph.mu.Lock()
+	done := ph.done
+	ph.mu.Unlock()
+	if done {
 		return
 	}
-	now := p.now()
-	p.last = now
-	line := fmt.Sprintf("%s: %s (%s)\n", ph.name, visible(note), now.Sub(ph.started).Round(100*time.Millisecond))
-	if p.terminal {
-		line = p.rewind() + line + p.live()
-	}
-	p.write(line)
+	ph.p.mu.Lock()
+	defer ph.p.mu.Unlock()
+	ph.p.last = ph.p.now()
+	ph.line(note)
+}
+
+// line writes a line about the phase. The caller holds the lock of the progress.
+func (ph *Phase) line(text string) {
+	took := ph.p.now().Sub(ph.started).Round(100 * time.Millisecond)
+	ph.p.write(fmt.Sprintf("%s: %s (%s)\n", ph.name, visible(text), took))
 }
 
 // Done ends the phase with a last line: the note, or how far it came when the
 // note is empty, and the time that it took. A second call does nothing.
 func (ph *Phase) Done(note string) {
+	ph.mu.Lock()
+	done := ph.done
+	ph.done = true
+	ph.mu.Unlock()
+	if done {
+		return
+	}
 	p := ph.p
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if ph.done {
-		return
+	p.active = slices.DeleteFunc(p.active, func(other *Phase) bool { return other == ph })
+	if note == "" {
+		note = orWord(ph.count.String(), "done")
 	}
-	ph.done = true
-	for i, other := range p.active {
-		if other == ph {
-			p.active = append(p.active[:i:i], p.active[i+1:]...)
-			break
-		}
+	ph.line(note)
+	if ph.bar != nil {
+		ph.bar.Abort(true)
 	}
-	what := visible(note)
-	if what == "" {
-		what = orWord(ph.count.String(), "done")
-	}
-	now := p.now()
-	line := fmt.Sprintf("%s: %s (%s)\n", ph.name, what, now.Sub(ph.started).Round(100*time.Millisecond))
-	if !p.terminal {
-		p.write(line)
-		return
-	}
-	p.last = now
-	p.write(p.rewind() + line + p.live())
 }
 
-// String returns the phase's line.
-func (ph *Phase) String() string {
-	return ph.name + ": " + orWord(ph.count.String(), "...")
+// state returns how far the phase is.
+func (ph *Phase) state() string {
+	ph.mu.Lock()
+	defer ph.mu.Unlock()
+	return orWord(ph.count.String(), "...")
 }
 
-// tell writes the state if it is time to. The caller holds the lock.
+// tell writes the state as a line, if it is time to. The caller holds the lock of
+// the progress.
 func (p *Progress) tell(ph *Phase) {
 	now := p.now()
-	interval := lineInterval
-	if p.terminal {
-		interval = terminalInterval
-	}
-	if now.Sub(p.last) < interval {
+	if now.Sub(p.last) < lineInterval {
 		return
 	}
 	p.last = now
-	if p.terminal {
-		p.write(p.rewind() + p.live())
-		return
-	}
-	p.write(ph.String() + "\n")
+	p.write(ph.name + ": " + ph.state() + "\n")
 }
 
-// rewind returns what takes the terminal back to before the live lines.
-func (p *Progress) rewind() string {
-	if p.drawn == 0 {
-		return ""
-	}
-	// Cursor up (CUU), then erase to the end of the screen (ED).
-	s := fmt.Sprintf("\x1b[%dA\r\x1b[J", p.drawn)
-	p.drawn = 0
-	return s
-}
-
-// live returns a line for each phase under way.
-func (p *Progress) live() string {
-	var b strings.Builder
-	for i, ph := range p.active {
-		if i == maxLiveLines {
-			fmt.Fprintf(&b, "and %d more\n", len(p.active)-i)
-			p.drawn++
-			break
-		}
-		b.WriteString(fit(ph.String(), p.width-1) + "\n")
-		p.drawn++
-	}
-	return b.String()
-}
-
-// fit cuts s to n columns.
-func fit(s string, n int) string {
-	r := []rune(s)
-	if len(r) <= n {
-		return s
-	}
-	return string(r[:n-3]) + "..."
-}
-
-// write writes unless a write has failed.
+// write writes, above the bars where there are some, unless a write has failed.
 func (p *Progress) write(s string) {
 	if p.broken {
 		return
 	}
-	if _, err := io.WriteString(p.w, s); err != nil {
+	w := p.w
+	if p.bars != nil {
+		w = p.bars
+	}
+	if _, err := io.WriteString(w, s); err != nil {
 		p.broken = true
 	}
 }

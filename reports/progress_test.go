@@ -2,6 +2,8 @@ package reports
 
 import (
 	"bytes"
+	"io"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -40,26 +42,51 @@ func TestProgressLines(t *testing.T) {
 	}
 }
 
+// TestProgressTerminal: lines of what has ended stay, bars of what is under way
+// are drawn while it is, and nothing of a name drives the terminal.
 func TestProgressTerminal(t *testing.T) {
 	t.Parallel()
-	var b bytes.Buffer
-	c := &clock{time.Unix(0, 0)}
-	p := NewProgress(&b, true, c.now)
-	p.SetWidth(30)
-	one, two := p.Start("one"), p.Start("a phase with a long name")
-	c.advance(terminalInterval)
-	one.Update(Count{Done: 1, Total: 2})
-	one.Update(Count{Done: 2, Total: 2}) // too soon to be drawn
+	r, w := io.Pipe()
+	drawn := make(chan string)
+	go func() {
+		// What a terminal gets, up to the moment when a bar has been drawn.
+		var all bytes.Buffer
+		told := false
+		buf := make([]byte, 4096)
+		for {
+			n, err := r.Read(buf)
+			all.Write(buf[:n])
+			if !told && bytes.Contains(all.Bytes(), []byte("[=====")) && bytes.Contains(all.Bytes(), []byte("20/40 packages, 31 MB")) {
+				told = true
+				drawn <- all.String()
+			}
+			if err != nil {
+				drawn <- all.String()
+				return
+			}
+		}
+	}()
+	p := NewProgress(w, true, time.Now)
+	one, two := p.Start("one"), p.Start("crawl \x1b[2J")
+	two.Update(Count{Done: 20, Total: 40, Unit: "packages", Bytes: 31_000_000})
+	one.Note("a word")
+	<-drawn                                // without the bar this waits for ever
+	one.Update(Count{Done: 40, Total: 40}) // a full bar does not end it
+	one.Note("another word")
 	one.Done("")
-	c.advance(terminalInterval)
-	two.Update(Count{Done: 3, Unit: "files"})
+	one.Done("again")
 	p.Close()
-	const up1, up2 = "\x1b[1A\r\x1b[J", "\x1b[2A\r\x1b[J"
-	want := "one: 1/2\na phase with a long name: ...\n" +
-		up2 + "one: 2/2 (100ms)\na phase with a long name: ...\n" +
-		up1 + "a phase with a long name: ...\n" + up1
-	if diff := cmp.Diff(want, b.String()); diff != "" {
-		t.Errorf("terminal (-want +got):\n%s", diff)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	all := <-drawn
+	for _, want := range []string{"one: a word (", "one: another word (", "one: 40/40 (", `crawl \x1b[2J`} {
+		if !strings.Contains(all, want) {
+			t.Errorf("want %q in %q", want, all)
+		}
+	}
+	if strings.Contains(all, "\x1b[2J") || strings.Contains(all, "again") {
+		t.Errorf("got %q", all)
 	}
 }
 
@@ -85,9 +112,13 @@ func TestProgressGoroutines(t *testing.T) {
 
 func TestProgressBrokenStream(t *testing.T) {
 	t.Parallel()
-	p := NewProgress(brokenWriter{}, true, time.Now)
-	p.Start("phase").Done("ok")
-	if !p.broken {
-		t.Error("goes on writing after an error")
+	for _, terminal := range []bool{false, true} {
+		p := NewProgress(brokenWriter{}, terminal, time.Now)
+		p.Start("under way").Update(Count{Done: 1, Total: 2})
+		p.Start("phase").Done("ok")
+		p.Close() // must return
+		if !terminal && !p.broken {
+			t.Error("goes on writing after an error")
+		}
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -60,7 +59,7 @@ func pullImages(ctx context.Context, s streams, jobs []imageJob, mirrors []pull.
 	if err != nil {
 		return err
 	}
-	progress := reports.NewProgress(s.err, isTerminal(s.err), time.Now)
+	progress := newProgress(s.err)
 	shown := &pulls{to: progress, phases: make(map[string]*reports.Phase)}
 	registry.Mirrors, registry.Progress = mirrors, shown.update
 	registry.Note = func(line string) { progress.Start("images").Done(line) }

@@ -1,11 +1,19 @@
 package main
 
 import (
+	"io"
 	"sync"
+	"time"
 
 	"sigs.k8s.io/pkgverify/repo/crawl"
 	"sigs.k8s.io/pkgverify/reports"
 )
+
+// newProgress returns progress on a stream: bars on a terminal that says how wide
+// it is, and lines elsewhere.
+func newProgress(w io.Writer) *reports.Progress {
+	return reports.NewProgress(w, isTerminal(w) && terminalWidth(w) > 0, time.Now)
+}
 
 // phases turns what the work tells into phases of progress.
 type phases struct {

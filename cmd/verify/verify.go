@@ -323,11 +323,7 @@ func (r *runFlags) progress(s streams) *reports.Progress {
 	if r.quiet {
 		w = io.Discard
 	}
-	progress := reports.NewProgress(w, isTerminal(w), time.Now)
-	if columns := terminalWidth(w); columns > 0 {
-		progress.SetWidth(columns)
-	}
-	return progress
+	return newProgress(w)
 }
 
 // show writes the verdict to standard output.
