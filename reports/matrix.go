@@ -162,9 +162,10 @@ func (m *matrixMaker) shelf(t repo.Target, pkg string) *shelf {
 
 // stock fills the shelves: what was asked for, then what is there of it.
 func (m *matrixMaker) stock() {
+	// What was not looked at is not in the picture.
 	byName := map[string]repo.Target{}
-	for _, t := range m.r.Plan.Targets {
-		byName[t.Name()] = t
+	for i := range m.r.Repositories {
+		byName[m.r.Repositories[i].Target.Name()] = m.r.Repositories[i].Target
 	}
 	for i := range m.r.Plan.Expected {
 		x := &m.r.Plan.Expected[i]

@@ -2,12 +2,14 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
 	"sigs.k8s.io/pkgverify/images"
 	"sigs.k8s.io/pkgverify/images/guest"
 	"sigs.k8s.io/pkgverify/images/tamper"
+	"sigs.k8s.io/pkgverify/repo"
 )
 
 // tampering offers copies of the repository that were tampered with, each to a
@@ -27,6 +29,12 @@ func (c *cellRun) tampering(ctx context.Context) {
 			c.log.note(err.Error())
 		}
 	}()
+	if err := copies.Forge(ctx, c.tried(), c.job.Cell.Arch.In(repo.RPM)); errors.Is(err, tamper.ErrNoPackage) {
+		c.log.note(err.Error())
+	} else if err != nil {
+		f.OK, f.Fault, f.Detail = false, images.FaultNetwork, err.Error()
+		return
+	}
 	for _, t := range copies.Trials() {
 		c.log.note("a fresh container, for a copy of the repository (" + t.Name + "): " + t.What)
 		if !c.start(ctx, t.URL) {
@@ -47,16 +55,24 @@ func (c *cellRun) tampering(ctx context.Context) {
 	}
 }
 
+// tried returns the package that is installed from the copies: one with versions
+// of its own needs the fewest others.
+func (c *cellRun) tried() string {
+	if i := slices.IndexFunc(c.job.Packages, func(p string) bool { return !slices.Contains(c.job.Released, p) }); i >= 0 {
+		return c.job.Packages[i]
+	}
+	return c.job.Packages[0]
+}
+
 // trial sets a copy up and, if that is accepted, installs one package from it.
 func (c *cellRun) trial(ctx context.Context, t tamper.Trial) images.Trial {
 	result := images.Trial{Name: t.Name, What: t.What, Control: t.Control}
-	// A package of its own version needs the fewest others.
-	name := c.job.Packages[0]
-	if i := slices.IndexFunc(c.job.Packages, func(p string) bool { return !slices.Contains(c.job.Released, p) }); i >= 0 {
-		name = c.job.Packages[i]
-	}
-	src := guest.Source{URL: t.URL, Key: t.Key, Packages: []string{name}}
+	src := guest.Source{URL: t.URL, Key: t.Key, Packages: []string{c.tried()}}
 	set, err := c.guest.Setup(src)
+	if keeper, ok := c.guest.(guest.KeyKeeper); ok && t.Kept != nil && err == nil {
+		kept := keeper.KeepKey(t.Kept)
+		set.Files, set.Commands = slices.Concat(kept.Files, set.Files), slices.Concat(kept.Commands, set.Commands)
+	}
 	if err == nil {
 		err = c.put(ctx, images.Tampering, set.Files)
 	}

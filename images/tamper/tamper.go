@@ -41,8 +41,9 @@ type Trial struct {
 	Name, What string
 	// URL is the copy's root, with a slash at its end.
 	URL string
-	// Key is what the guest is told to trust.
-	Key []byte
+	// Key is what the guest is told to trust, and Kept, if any, what it trusts
+	// beforehand: zypper takes one key from the repository.
+	Key, Kept []byte
 	// Control is true for the copy that is untouched, and must be accepted.
 	Control bool
 }
@@ -58,11 +59,16 @@ type Options struct {
 
 // Server serves copies on loopback. Close it.
 type Server struct {
-	options  Options
-	stranger []byte // a key that signed nothing
-	client   *http.Client
-	server   *http.Server
-	base     string
+	options Options
+	// stranger is a key that signed nothing of the repository; strangerKey is it
+	// to be trusted, armoured.
+	stranger    *openpgp.Entity
+	strangerKey []byte
+	client      *http.Client
+	server      *http.Server
+	base        string
+	// again and unsigned are set by Forge.
+	again, unsigned *forgery
 
 	mu  sync.Mutex
 	err error
@@ -75,16 +81,28 @@ type kind struct {
 	flips      func(repo.Format, string) bool
 	lacks      func(repo.Format, string) bool
 	otherKey   bool
+	// forged gives what was made by Forge; nil is not there.
+	forged func(*Server) *forgery
+	// control says that the copy must be accepted.
+	control bool
 }
 
-// kinds returns the ways, the control first: the others tell nothing without it.
+// kinds returns the ways, each after the control without which it tells nothing.
 func kinds() []kind {
 	return []kind{
-		{name: "untouched", what: "nothing is changed"},
+		{name: "untouched", what: "nothing is changed", control: true},
 		{name: "other-key", what: "the key that the guest is told to trust is not the one that signed", otherKey: true},
 		{name: "unsigned-metadata", what: "the signatures of the metadata are not there", lacks: isSignature},
 		{name: "flipped-index", what: "one bit is changed in each list of packages", flips: isIndex},
 		{name: "flipped-package", what: "one bit is changed in each package", flips: isPackage},
+		{
+			name: "signed-again", what: "the metadata is signed by another key that the guest is told to trust besides; packages are as they were",
+			forged: func(s *Server) *forgery { return s.again }, control: true,
+		},
+		{
+			name: "unsigned-package", what: "one package has no signature, and the metadata, signed by another key that the guest is told to trust besides, has its checksum",
+			forged: func(s *Server) *forgery { return s.unsigned },
+		},
 	}
 }
 
@@ -117,7 +135,7 @@ func isKeyFile(f repo.Format, name string) bool {
 
 // Open begins to serve.
 func Open(ctx context.Context, o Options) (*Server, error) {
-	stranger, err := newKey()
+	stranger, key, err := newKey()
 	if err != nil {
 		return nil, fmt.Errorf("tampered copies: %w", err)
 	}
@@ -126,37 +144,48 @@ func Open(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("tampered copies: %w", err)
 	}
 	s := &Server{
-		options: o, stranger: stranger, client: &http.Client{Timeout: requestTimeout}, base: "http://" + listener.Addr().String() + "/",
+		options: o, stranger: stranger, strangerKey: key, client: &http.Client{Timeout: requestTimeout}, base: "http://" + listener.Addr().String() + "/",
 	}
 	s.server = &http.Server{Handler: s, ReadHeaderTimeout: headerTimeout, BaseContext: func(net.Listener) context.Context { return ctx }}
 	go func() { _ = s.server.Serve(listener) }() // ends with Close
 	return s, nil
 }
 
-// newKey makes a key that nobody knows, armoured.
-func newKey() ([]byte, error) {
-	e, err := openpgp.NewEntity("A stranger", "tampered copy", "stranger@example.org",
-		&packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048, DefaultHash: crypto.SHA256})
+// signing is how the stranger's key is made and used: what all clients take.
+func signing() *packet.Config {
+	return &packet.Config{Algorithm: packet.PubKeyAlgoRSA, RSABits: 2048, DefaultHash: crypto.SHA256}
+}
+
+// newKey makes a key that nobody knows, and returns it armoured too.
+func newKey() (*openpgp.Entity, []byte, error) {
+	e, err := openpgp.NewEntity("A stranger", "tampered copy", "stranger@example.org", signing())
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var b bytes.Buffer
 	w, err := armor.Encode(&b, openpgp.PublicKeyType, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return b.Bytes(), errors.Join(e.Serialize(w), w.Close())
+	if err := errors.Join(e.Serialize(w), w.Close()); err != nil {
+		return nil, nil, err
+	}
+	return e, b.Bytes(), nil
 }
 
-// Trials returns the copies, the control first.
+// Trials returns the copies, each after its control.
 func (s *Server) Trials() []Trial {
 	var all []Trial
 	for _, k := range kinds() {
-		t := Trial{Name: k.name, What: k.what, URL: s.base + k.name + "/", Key: s.options.Key}
-		if k.otherKey {
-			t.Key = s.stranger
+		t := Trial{Name: k.name, What: k.what, URL: s.base + k.name + "/", Key: s.options.Key, Control: k.control}
+		switch {
+		case k.otherKey:
+			t.Key = s.strangerKey
+		case k.forged != nil && k.forged(s) == nil:
+			continue
+		case k.forged != nil:
+			t.Key, t.Kept = s.both(), s.options.Key
 		}
-		t.Control = k.flips == nil && k.lacks == nil && !k.otherKey
 		all = append(all, t)
 	}
 	return all
@@ -192,7 +221,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case k.lacks != nil && k.lacks(f, rest):
 		w.WriteHeader(http.StatusNotFound)
 	case k.otherKey && isKeyFile(f, rest):
-		_, _ = w.Write(s.stranger)
+		_, _ = w.Write(s.strangerKey)
+	case k.forged != nil && k.forged(s) == nil:
+		w.WriteHeader(http.StatusNotFound)
+	case k.forged != nil && k.forged(s).files[rest] != nil:
+		http.ServeContent(w, r, rest, time.Time{}, bytes.NewReader(k.forged(s).files[rest]))
 	default:
 		s.pass(w, r, rest, k.flips != nil && k.flips(f, rest))
 	}

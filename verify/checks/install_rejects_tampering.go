@@ -18,7 +18,7 @@ func installRejectsTampering() verify.Check {
 		Suite:    verify.Install,
 		Severity: verify.Error,
 		Formats:  repo.Formats(),
-		Doc: `Asks the package manager to take copies of the repository in which one thing was changed: another key than the one that signed, no signatures, one bit of the lists, one bit of the packages. Each must be refused; a copy that is untouched must be accepted, else the others tell nothing.
+		Doc: `Asks the package manager to take copies of the repository in which one thing was changed: another key than the one that signed, no signatures, one bit of the lists, one bit of the packages; of rpm also a package without its signature, in metadata that is right about it and signed by another key, which the guest is told to trust besides. Each must be refused; a copy that is untouched, and one whose metadata is signed by that other key, must be accepted, else the others tell nothing.
 
 Why: it is the proof that verification is really on where the other install checks pass: packages were published unsigned for years, and the documentation of the day had gpgcheck=0 (k/k #57855, #57873).
 
@@ -37,7 +37,7 @@ When it fails: the image or the documented set-up does not verify what it should
 					x.Message, x.Got = fmt.Sprintf("the copy %s could not be tried", t.Name), string(t.Fault)+": "+t.Detail
 				case t.Control && !t.Accepted:
 					x.Status = verify.Blocked
-					x.Message, x.Want, x.Got = "an untouched copy is refused, so that the others tell nothing", "an installation", t.Word
+					x.Message, x.Want, x.Got = fmt.Sprintf("a copy that must be accepted is refused (%s), so that those after it tell nothing", t.Name), "an installation, for "+t.What, t.Word
 				case !t.Control && t.Accepted:
 					x.Message = fmt.Sprintf("the package manager accepts a copy that was tampered with (%s)", t.Name)
 					x.Want, x.Got = "a refusal, for "+t.What, "an installation"
