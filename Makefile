@@ -84,6 +84,26 @@ images-all: ready ## Make every container image that can be made, foreign ones e
 	bin/verify images build --arch $(HOSTARCH)
 	bin/verify images build --arch $(FOREIGN_ALL)
 
+# make matrix: ENGINES=docker runs it on one engine only.
+ENGINES         ?= docker podman oci
+MATRIX_NATIVE   := debian-11 debian-12 debian-13 rpm-dnf4 rpm-dnf5 rpm-zypper
+MATRIX_FOREIGN  := debian-12
+MATRIX          := build/matrix
+.PHONY: matrix
+matrix: deps ready ## Install on every image that can be made, on every engine, on five architectures (two hours)
+	bin/verify images build $(MATRIX_NATIVE) --arch $(HOSTARCH)
+	bin/verify images build $(MATRIX_FOREIGN) --arch $(FOREIGN_ALL)
+	rm -rf $(MATRIX)
+	bin/publish demo --out $(MATRIX) --layout kep-1731
+	@set -e; worst=0; for engine in $(ENGINES); do \
+		code=0; bin/publish serve $(MATRIX)/root -- bin/verify --profile kep-1731 --base-url {url} --key $(MATRIX)/key.asc \
+			--channel stable,dev,nightly --minor 1.26 --versions "$$(cat $(MATRIX)/versions.txt)" --official-binaries none --timeout 3h \
+			--engine $$engine --suite install --distro $(subst $() ,$(comma),$(MATRIX_NATIVE)) \
+			--label-filter 'channel:stable && (arch:$(HOSTARCH) || distro: containsAny {$(subst $() ,$(comma) ,$(MATRIX_FOREIGN))})' \
+			--artifacts $(ARTIFACTS)/$$engine || code=$$?; \
+		echo "matrix: $$engine: exit $$code"; [ $$code -le $$worst ] || worst=$$code; \
+	done; exit $$worst
+
 .PHONY: test
 test: deps images vet ## Run all tests, with real tools and containers
 	$(GO) test -timeout 25m ./...

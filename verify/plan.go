@@ -63,7 +63,8 @@ func (s Spec) Name() string {
 }
 
 // Labels returns the labels of s in Ginkgo's form; none holds a character that
-// its filter language reserves.
+// its filter language reserves. What is asked of packages, by the index or
+// beyond, has a label for each package that is looked at.
 func (s Spec) Labels() []string {
 	t := s.Target.Target
 	labels := []string{
@@ -75,6 +76,11 @@ func (s Spec) Labels() []string {
 	}
 	if s.Cell != nil {
 		labels = append(labels, "distro:"+s.Cell.Cell.Distro, "arch:"+string(s.Cell.Cell.Arch))
+	}
+	if s.Check.Suite != Metadata || slices.Contains(s.Check.Needs, NeedIndex) {
+		for _, p := range s.Target.Packages {
+			labels = append(labels, "package:"+p.Name)
+		}
 	}
 	return labels
 }
