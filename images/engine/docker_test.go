@@ -98,6 +98,7 @@ func podmanSocket(t *testing.T) string {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, "podman", args...)
+	cmd.Dir = t.TempDir() // conmon writes there, see podmanDir
 	// It does not say when it listens: its own first words are awaited.
 	cmd.Args = slices.Insert(cmd.Args, 1, "--log-level", "info")
 	said, err := cmd.StderrPipe()

@@ -75,11 +75,17 @@ type podmanError struct {
 func (e *podmanError) Error() string { return "podman " + e.what + ": " + e.text }
 func (e *podmanError) Unwrap() error { return e.err }
 
+// podmanDir is where podman is run, and with it conmon, which stays with the
+// container and writes a file "oom" to its working folder when the container
+// runs out of memory. Nobody can make a file there.
+const podmanDir = "/proc"
+
 // command returns a call of podman. It is in a process group of its own: what is
 // typed at a terminal must not end it before the container is gone.
 func (p *Podman) command(ctx context.Context, way []string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, p.path, slices.Concat([]string{"--log-level", "error"}, way, args)...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Dir = podmanDir
 	return cmd
 }
 

@@ -84,9 +84,12 @@ func testReadFile(t *testing.T, c engine.Container) {
 }
 
 // testLimits asks the container's own cgroup whether the limits hold, where the
-// engine could set them, and takes more memory than there is.
+// engine could set them, and takes more memory than there is. None of it may leave
+// a file where the program was started.
 func testLimits(t *testing.T, start starter) {
 	const memory = 64 << 20
+	here := t.TempDir()
+	t.Chdir(here)
 	c := start(t, func(s *engine.Spec) { s.Memory, s.CPUs = memory, 0.5 })
 	// A shell that keeps what it reads: four times the limit.
 	out, exit := run(t, c, engine.Command{Argv: []string{"sh", "-c", fmt.Sprintf("x=$(head -c %d /dev/zero | tr '\\0' x); echo ${#x}", 4*memory)}})
@@ -95,6 +98,9 @@ func testLimits(t *testing.T, start starter) {
 	}
 	if out, exit := run(t, c, engine.Command{Argv: []string{"sh", "-c", "x=$(head -c 1000000 /dev/zero | tr '\\0' x); echo ${#x}"}}); exit != 0 || out != "1000000\n" {
 		t.Errorf("below the limit, after that: %q, exit %d", out, exit)
+	}
+	if left, err := os.ReadDir(here); err != nil || len(left) != 0 {
+		t.Errorf("the engine left files in the caller's working folder: %v, %v", left, err)
 	}
 }
 
