@@ -109,7 +109,7 @@ func TestOneThingWrongInACell(t *testing.T) {
 		{"flipped package accepted", func(f *images.CellFacts) { f.Tampering.Trials[0].Accepted = true },
 			[]string{"install-rejects-tampering=fail"}, "accepts a copy that was tampered with (flipped-package)"},
 		{"untouched copy refused", func(f *images.CellFacts) { f.Tampering.Trials[1].Accepted = false },
-			[]string{"install-rejects-tampering=blocked"}, "an untouched copy is refused"},
+			[]string{"install-rejects-tampering=blocked"}, "a copy that must be accepted is refused (untouched)"},
 		{"no untouched copy", func(f *images.CellFacts) { f.Tampering.Trials = f.Tampering.Trials[:1] },
 			[]string{"install-rejects-tampering=blocked"}, "no untouched copy was tried"},
 		{"refused for want of a network", func(f *images.CellFacts) { f.Tampering.Trials[0].Fault = images.FaultNetwork },
