@@ -104,9 +104,10 @@ matrix: deps ready ## Install on every image that can be made, on every engine, 
 		echo "matrix: $$engine: exit $$code"; [ $$code -le $$worst ] || worst=$$code; \
 	done; exit $$worst
 
+# Tests of containers wait more than they work: more of them than processors.
 .PHONY: test
 test: deps images vet ## Run all tests, with real tools and containers
-	$(GO) test -timeout 25m ./...
+	$(GO) test -timeout 25m -parallel 4 ./...
 	$(MAKE) --no-print-directory readers
 
 # Modules of their own: 120 MB of downloads that nothing else needs.

@@ -60,9 +60,9 @@ func newCell(t *testing.T, distro string, src guest.Source) *cell {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e, _, err := engine.Open(t.Context(), engine.Auto)
+	e, _, err := engine.Open(t.Context(), engine.OCIName)
 	if err != nil {
-		t.Fatalf("no container engine (make deps): %v", err)
+		t.Fatalf("no OCI runtime (make deps): %v", err)
 	}
 	if c, ok := e.(engine.Closer); ok {
 		t.Cleanup(func() { _ = c.Close() })

@@ -86,6 +86,7 @@ func misbehaviours() []misbehaviour {
 // TestMisbehaviour: packages that misbehave fail the check that is for it, with
 // a reason that names it, and no other. Real package managers, real containers.
 func TestMisbehaviour(t *testing.T) {
+	t.Parallel()
 	s := newSigner(t, "repo")
 	for _, tc := range []struct {
 		distro string

@@ -32,6 +32,7 @@ func flip(t *testing.T, pattern string) {
 // TestRefusals checks that what must not be installed is not, and that the
 // facts lay it at the repository's door and not at the laboratory's.
 func TestRefusals(t *testing.T) {
+	t.Parallel()
 	s, other := newSigner(t, "repo"), newSigner(t, "other")
 	good := pkg{name: "kubeadm", version: "1.26.0"}
 	failing := pkg{name: "kubeadm", version: "1.26.0", postinst: "echo it went wrong >&2; exit 3"}
@@ -93,6 +94,7 @@ func TestRefusals(t *testing.T) {
 // TestFailingScriptlet: rpm takes the failure of a %post for a warning, and dnf
 // exits 0. The facts must show it all the same.
 func TestFailingScriptlet(t *testing.T) {
+	t.Parallel()
 	s := newSigner(t, "repo")
 	dir := rpmTree(t, s, repo.AMD64, pkg{name: "kubeadm", version: "1.26.0", postinst: "echo it went wrong >&2; exit 3"})
 	f := realCell(t, "rpm-dnf4", repo.AMD64, serve(t, dir), s.public(), []string{"kubeadm"}, nil)
@@ -105,6 +107,7 @@ func TestFailingScriptlet(t *testing.T) {
 }
 
 func TestUnreachableRepositoryIsBlamedOnTheLaboratory(t *testing.T) {
+	t.Parallel()
 	s := newSigner(t, "repo")
 	for _, distro := range []string{"debian-12", "rpm-dnf4"} {
 		t.Run(distro, func(t *testing.T) {
@@ -120,6 +123,7 @@ func TestUnreachableRepositoryIsBlamedOnTheLaboratory(t *testing.T) {
 // TestTimeUp checks that a package that never ends is ended, and its container
 // goes. Nothing is laid at its door before its script has had its time.
 func TestTimeUp(t *testing.T) {
+	t.Parallel()
 	s := newSigner(t, "repo")
 	dir := debTree(t, s, repo.AMD64, pkg{name: "kubeadm", version: "1.26.0", postinst: "sleep 1000000"})
 	run := ""
@@ -136,6 +140,7 @@ func TestTimeUp(t *testing.T) {
 // TestEndlessScript checks that a maintainer script that does not end is found
 // out, with every package manager.
 func TestEndlessScript(t *testing.T) {
+	t.Parallel()
 	s := newSigner(t, "repo")
 	endless := pkg{name: "kubeadm", version: "1.26.0", postinst: "sleep 1000000"}
 	for distro, tree := range map[string]func(testing.TB, signer, repo.Arch, ...pkg) string{
@@ -160,6 +165,7 @@ func TestEndlessScript(t *testing.T) {
 
 // TestInterrupted cancels a run in the middle of an installation.
 func TestInterrupted(t *testing.T) {
+	t.Parallel()
 	s := newSigner(t, "repo")
 	dir := debTree(t, s, repo.AMD64, pkg{name: "kubeadm", version: "1.26.0", postinst: "sleep 1000000"})
 	all, err := images.Catalogue()
