@@ -20,6 +20,7 @@ type run struct {
 	cells    Cells
 	facts    []images.CellFacts
 	results  map[string][]reports.Result // by spec name
+	short    bool                        // a spec was ended before its facts came
 }
 
 // start begins the work that the selected specs need, and no other.
@@ -51,6 +52,7 @@ func (r *run) start(ctx context.Context) error {
 func (r *run) ask(ctx context.Context, s verify.Spec) verify.Result {
 	start := time.Now()
 	res := r.judge(ctx, s)
+	r.short = r.short || ctx.Err() != nil
 	r.opts.Known.Mark(&res)
 	r.results[s.Name()] = reports.ResultsOf(res, time.Since(start))
 	if r.opts.Progress != nil {
@@ -89,7 +91,8 @@ func blocked(s verify.Spec, why string) verify.Result {
 	return res
 }
 
-// outcome collects the results in the order of the plan.
+// outcome collects the results in the order of the plan. Specs that Ginkgo did
+// not come to are not lost: they are blocked.
 func (r *run) outcome(interrupted bool) *Outcome {
 	out := &Outcome{Interrupted: interrupted, Cells: r.facts, Repositories: []repo.Repository{}}
 	for _, s := range r.specs {

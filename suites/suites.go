@@ -40,7 +40,8 @@ type Progress interface {
 // Cells gives the facts of container cells.
 type Cells interface {
 	// Await returns the facts of the cell once they are there. Its error says
-	// that they never will be.
+	// that they never will be: ctx has ended, or the context that the cells were
+	// started with.
 	Await(ctx context.Context, id string) (images.CellFacts, error)
 }
 
@@ -83,7 +84,9 @@ type Outcome struct {
 	Results      []reports.Result
 	Repositories []repo.Repository
 	Cells        []images.CellFacts
-	Interrupted  bool
+	// Interrupted tells that the run was ended from outside, by its context or
+	// by a signal, and not by its Timeout.
+	Interrupted bool
 }
 
 // maxRun is the time bound of a run that names none.
@@ -131,6 +134,7 @@ func Run(ctx context.Context, opts Options) (*Outcome, error) {
 	if opts.Wait.For > 0 {
 		opts.wait(ctx, specs)
 	}
+	outside := ctx
 	ctx, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()
 
@@ -149,8 +153,10 @@ func Run(ctx context.Context, opts Options) (*Outcome, error) {
 		gomega.RegisterFailHandler(ginkgo.Fail)
 		ginkgo.RunSpecs(verdictElsewhere{}, "pkgverify", suite, reporter)
 	})
-	// Specs that Ginkgo did not come to are not lost: they are blocked.
-	interrupted := ctx.Err() != nil || len(r.results) < len(specs)
+	// Ginkgo hears signals itself, and may well have ended before the context
+	// that they end too.
+	short := r.short || len(r.results) < len(specs)
+	interrupted := outside.Err() != nil || short && ctx.Err() == nil
 	cancel() // what is still being fetched is of no use now
 	return r.outcome(interrupted), nil
 }
@@ -162,11 +168,11 @@ type verdictElsewhere struct{}
 func (verdictElsewhere) Fail() {}
 
 // quietly runs f without Ginkgo's own reporter: standard output belongs to
-// the results.
+// the results. What Ginkgo says as it refuses to run goes to standard error.
 func quietly(f func()) {
-	out, errs := formatter.ColorableStdOut, formatter.ColorableStdErr
-	formatter.ColorableStdOut, formatter.ColorableStdErr = io.Discard, io.Discard
-	defer func() { formatter.ColorableStdOut, formatter.ColorableStdErr = out, errs }()
+	out := formatter.ColorableStdOut
+	formatter.ColorableStdOut = io.Discard
+	defer func() { formatter.ColorableStdOut = out }()
 	f()
 }
 

@@ -184,7 +184,7 @@ func (r *runFlags) run(ctx context.Context, s streams) error {
 		return err
 	}
 	report := r.report(plan, outcome, start)
-	report.Interrupted = outcome.Interrupted && ctx.Err() != nil
+	report.Interrupted = outcome.Interrupted
 	files, writeErr := writeReports(dir, report)
 	if err := r.show(s, report, files); err != nil && !errors.Is(err, syscall.EPIPE) {
 		// The exit code says it all the same. A reader that closed its pipe has
