@@ -249,10 +249,15 @@ func TestOpen(t *testing.T) {
 		}
 	})
 	t.Run("podman that does not answer", func(t *testing.T) {
-		t.Setenv("CONTAINER_HOST", "unix://"+t.TempDir()+"/no.sock")
-		_, _, err := engine.Open(t.Context(), engine.PodmanName)
-		if err == nil || !strings.Contains(err.Error(), "no.sock") {
-			t.Errorf("want an error that names the socket, got %v", err)
+		// Nor is it passed over where Docker cannot be had.
+		t.Setenv("DOCKER_CONFIG", t.TempDir())
+		for _, host := range []string{"unix://" + t.TempDir() + "/no.sock", "ssh://me@127.0.0.1:1/run/podman/podman.sock"} {
+			t.Setenv("CONTAINER_HOST", host)
+			_, _, err := engine.Open(t.Context(), engine.PodmanName)
+			var missing *engine.UnavailableError
+			if !errors.As(err, &missing) || !strings.Contains(err.Error(), host) || missing.Hint == "" {
+				t.Errorf("want an UnavailableError that names %s, got %v", host, err)
+			}
 		}
 	})
 	t.Run("no podman", func(t *testing.T) {

@@ -63,26 +63,39 @@ func answered(ctx context.Context, d *Docker) (Engine, Info, error) {
 	return d, info, nil
 }
 
+// candidate is an engine that may be there; one that the user chose is not passed
+// over.
+type candidate struct {
+	open   func(context.Context) (Engine, Info, error)
+	chosen bool
+}
+
 func openAuto(ctx context.Context) (Engine, Info, error) {
-	e, info, docker := Open(ctx, DockerName)
-	if docker == nil {
-		return e, info, nil
-	}
-	if _, chosen, _ := dockerOptions(); chosen != "" {
-		return nil, Info{}, docker // the user's choice is not passed over
-	}
-	e, info, podman := openPodman(ctx)
-	if podman == nil {
-		info.Passed = []string{docker.Error()}
-		return e, info, nil
-	}
-	e, info, oci := openOCI(ctx)
-	if oci == nil {
-		info.Passed = []string{docker.Error(), podman.Error()}
-		return e, info, nil
+	_, docker, _ := dockerOptions() // its error is that of opening it
+	return firstOf(ctx, []candidate{
+		{func(ctx context.Context) (Engine, Info, error) { return Open(ctx, DockerName) }, docker != ""},
+		{openPodman, os.Getenv(containerHost) != ""},
+		{openOCI, false},
+	})
+}
+
+// firstOf returns the first engine that works, with why those before it do not.
+func firstOf(ctx context.Context, all []candidate) (Engine, Info, error) {
+	var passed []string
+	var errs []error
+	for _, c := range all {
+		e, info, err := c.open(ctx)
+		if err == nil {
+			info.Passed = passed
+			return e, info, nil
+		}
+		if c.chosen {
+			return nil, Info{}, err
+		}
+		passed, errs = append(passed, err.Error()), append(errs, err)
 	}
 	return nil, Info{}, &UnavailableError{
-		Engine: Auto, Err: fmt.Errorf("neither docker nor podman answers, and there is no OCI runtime: %w", errors.Join(docker, podman, oci)),
+		Engine: Auto, Err: fmt.Errorf("neither docker nor podman answers, and there is no OCI runtime: %w", errors.Join(errs...)),
 		Hint: "'images/setup.sh docker' starts Docker",
 	}
 }
@@ -103,29 +116,25 @@ func openOCI(ctx context.Context) (Engine, Info, error) {
 	return o, info, nil
 }
 
-// openPodman takes Podman's socket where one answers, and else its command.
+// openPodman takes what CONTAINER_HOST names, else Podman's socket where one
+// answers, and else its command.
 func openPodman(ctx context.Context) (Engine, Info, error) {
-	var errs []error
-	for _, host := range podmanHosts() {
-		if path, ok := strings.CutPrefix(host, "unix://"); ok {
-			if _, err := os.Stat(path); err != nil {
-				errs = append(errs, err)
-				continue
+	if host := os.Getenv(containerHost); host != "" {
+		if !strings.HasPrefix(host, "unix://") && !strings.HasPrefix(host, "tcp://") {
+			return nil, Info{}, &UnavailableError{
+				Engine: PodmanName, Address: host, Err: errors.New("only unix:// and tcp:// are driven"),
+				Hint: "forward the socket: 'ssh -L /tmp/podman.sock:/run/podman/podman.sock HOST', then " + containerHost + "=unix:///tmp/podman.sock",
 			}
 		}
-		d, err := newDocker(PodmanName, host, "start it with 'systemctl --user start podman.socket'")
-		if err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		e, info, err := answered(ctx, d)
+		return openPodmanAt(ctx, host)
+	}
+	var errs []error
+	for _, host := range podmanSockets() {
+		e, info, err := openPodmanAt(ctx, host)
 		if err == nil {
 			return e, info, nil
 		}
 		errs = append(errs, err)
-	}
-	if os.Getenv(containerHost) != "" {
-		return nil, Info{}, errors.Join(errs...) // the user's choice is not passed over
 	}
 	p, err := NewPodman()
 	if err != nil {
@@ -138,14 +147,25 @@ func openPodman(ctx context.Context) (Engine, Info, error) {
 	return p, info, nil
 }
 
+func openPodmanAt(ctx context.Context, host string) (Engine, Info, error) {
+	const hint = "start it with 'systemctl --user start podman.socket'"
+	if path, ok := strings.CutPrefix(host, "unix://"); ok {
+		if _, err := os.Stat(path); err != nil {
+			return nil, Info{}, &UnavailableError{Engine: PodmanName, Address: host, Err: err, Hint: hint}
+		}
+	}
+	d, err := newDocker(PodmanName, host, hint)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	return answered(ctx, d)
+}
+
 // containerHost names Podman's API: podman(1), "Environment Variables".
 const containerHost = "CONTAINER_HOST"
 
-// podmanHosts returns where Podman listens: podman-system-service(1).
-func podmanHosts() []string {
-	if host := os.Getenv(containerHost); host != "" {
-		return []string{host}
-	}
+// podmanSockets returns where Podman listens: podman-system-service(1).
+func podmanSockets() []string {
 	var s []string
 	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
 		s = append(s, "unix://"+filepath.Join(dir, "podman", "podman.sock"))

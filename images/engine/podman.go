@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -101,14 +100,21 @@ func (p *Podman) call(ctx context.Context, args ...string) ([]byte, error) {
 	return finish(p.command(ctx, p.way(), args...), args[0])
 }
 
+// maxAnswer bounds what is read of an answer of podman's: a list of containers, or
+// an image's labels.
+const maxAnswer = 16 << 20
+
+// finish runs a call of podman to its end and returns what it prints.
 func finish(cmd *exec.Cmd, what string) ([]byte, error) {
-	var out bytes.Buffer
-	errs := bounded{limit: maxComplaint}
+	out, errs := bounded{limit: maxAnswer}, bounded{limit: maxComplaint}
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.WaitDelay = strayTime // conmon may hold the output open
 	err := cmd.Run()
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) && cmd.ProcessState.Success() {
-		return out.Bytes(), nil
+		if out.over {
+			return nil, &podmanError{what: what, text: fmt.Sprintf("it answered with more than %d bytes", maxAnswer)}
+		}
+		return out.data, nil
 	}
 	text := lastLine(string(errs.data))
 	if text == "" {
@@ -195,8 +201,11 @@ func (p *Podman) has(ctx context.Context, ref string, want *v1.ConfigFile) (stri
 		RootFS       struct{ Layers []string }
 		Config       struct{ Labels map[string]string }
 	}
-	if err := json.Unmarshal(out, &all); err != nil || len(all) != 1 {
-		return "", false, fmt.Errorf("podman: image inspect %s: want one image, got %d: %w", ref, len(all), err)
+	if err := json.Unmarshal(out, &all); err != nil {
+		return "", false, fmt.Errorf("podman: image inspect %s: %w", ref, err)
+	}
+	if len(all) != 1 {
+		return "", false, fmt.Errorf("podman: image inspect %s: want one image, got %d", ref, len(all))
 	}
 	got := all[0]
 	var layers []string
