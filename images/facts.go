@@ -166,6 +166,13 @@ type Installed struct {
 	Status string `json:"status"`
 }
 
+// Wholly reports whether the package is installed and configured. dpkg's
+// database also has packages that are half of that, and removed ones whose
+// configuration files are still there.
+func (i Installed) Wholly() bool {
+	return i.Status == "installed" || strings.HasSuffix(i.Status, " ok installed")
+}
+
 // InstallFacts is how the installation of the latest versions went.
 type InstallFacts struct {
 	Outcome

@@ -93,36 +93,45 @@ func TestMisbehaviour(t *testing.T) {
 		tree   func(testing.TB, signer, repo.Arch, ...pkg) string
 	}{{"debian-12", debTree}, {"rpm-dnf4", rpmTree}} {
 		for _, m := range misbehaviours() {
-			format := repo.Deb
-			if tc.distro == "rpm-dnf4" {
-				format = repo.RPM
-			}
-			if m.only != "" && m.only != format {
+			if m.only != "" && m.only != formatOf(tc.distro) {
 				continue
 			}
 			t.Run(tc.distro+" "+m.name, func(t *testing.T) {
 				t.Parallel()
-				var packages []pkg
-				e := &verify.Expectation{Target: repo.Target{Format: format, Channel: "stable", Minor: "1.26"}, Arches: []repo.Arch{repo.AMD64}}
-				var names []string
-				for _, p := range m.packages {
-					before := pkg{name: p.name, version: "1.26.1"}
-					if p.name == "kubelet" {
-						before.files = map[string]string{unitPath: sound, confPath: "KUBELET_EXTRA_ARGS=\n"}
-					}
-					packages = append(packages, before, p)
-					names = append(names, p.name)
-					e.Packages = append(e.Packages, verify.PackageExpectation{Name: p.name, Versions: []string{"1.26.1", "1.26.2"},
-						Binaries: []verify.BinaryExpectation{{Path: "/usr/bin/" + p.name, Outputs: []string{p.name + " v{version}"}}}})
-				}
-				e.Target.URL = serve(t, tc.tree(t, s, repo.AMD64, packages...))
-				f := realCell(t, tc.distro, repo.AMD64, e.Target.URL, s.public(), names, func(j *Job, _ *Options) {
-					j.Scenarios = slices.DeleteFunc(images.Scenarios(), func(x images.Scenario) bool { return x == images.Tampering })
-				})
-				judge(t, e, &f, m)
+				m.run(t, s, tc.distro, tc.tree)
 			})
 		}
 	}
+}
+
+// run installs the packages in a real container, and judges.
+func (m misbehaviour) run(t *testing.T, s signer, distro string, tree func(testing.TB, signer, repo.Arch, ...pkg) string) {
+	t.Helper()
+	var packages []pkg
+	e := &verify.Expectation{Target: repo.Target{Format: formatOf(distro), Channel: "stable", Minor: "1.26"}, Arches: []repo.Arch{repo.AMD64}}
+	var names []string
+	for _, p := range m.packages {
+		before := pkg{name: p.name, version: "1.26.1", requires: p.required}
+		if p.name == "kubelet" {
+			before.files = map[string]string{unitPath: sound, confPath: "KUBELET_EXTRA_ARGS=\n"}
+		}
+		packages = append(packages, before, p)
+		names = append(names, p.name)
+		e.Packages = append(e.Packages, verify.PackageExpectation{Name: p.name, Versions: []string{"1.26.1", "1.26.2"},
+			Binaries: []verify.BinaryExpectation{{Path: "/usr/bin/" + p.name, Outputs: []string{p.name + " v{version}"}}}})
+	}
+	e.Target.URL = serve(t, tree(t, s, repo.AMD64, packages...))
+	f := realCell(t, distro, repo.AMD64, e.Target.URL, s.public(), names, func(j *Job, _ *Options) {
+		j.Scenarios = slices.DeleteFunc(images.Scenarios(), func(x images.Scenario) bool { return x == images.Tampering })
+	})
+	judge(t, e, &f, m)
+}
+
+func formatOf(distro string) repo.Format {
+	if strings.HasPrefix(distro, "rpm-") {
+		return repo.RPM
+	}
+	return repo.Deb
 }
 
 // judge holds the verdicts of the checks on a cell against what is wanted.

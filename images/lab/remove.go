@@ -116,11 +116,11 @@ func (c *cellRun) remove(ctx context.Context, src guest.Source, before files) {
 		return
 	}
 	for _, p := range c.facts.Latest.Installed {
-		if !slices.Contains(there, p.Package) {
+		if !slices.ContainsFunc(there, func(q images.Installed) bool { return q.Package == p.Package && q.Wholly() }) {
 			f.Dropped = append(f.Dropped, p.Package)
 		}
 	}
-	if len(there) > 0 && !run(c.guest.Remove(there)) {
+	if len(there) > 0 && !run(c.guest.Remove(names(there))) {
 		return
 	}
 	if purge, ok := c.guest.Purge(c.job.Packages); ok && !run(purge) {
@@ -129,9 +129,10 @@ func (c *cellRun) remove(ctx context.Context, src guest.Source, before files) {
 	if !run(c.guest.Autoremove()) {
 		return
 	}
-	if f.Kept, ok = c.present(ctx, src, &f.Outcome); !ok {
+	if there, ok = c.present(ctx, src, &f.Outcome); !ok {
 		return
 	}
+	f.Kept = names(there)
 	if after := c.listFiles(ctx); before != nil && after != nil {
 		if c.job.Cell.Target.Format == repo.RPM {
 			after.forgetParents(ours)
@@ -154,7 +155,7 @@ func (f files) forgetParents(owned map[string]string) {
 }
 
 // present returns which of the wanted packages the database has in any state.
-func (c *cellRun) present(ctx context.Context, src guest.Source, o *images.Outcome) ([]string, bool) {
+func (c *cellRun) present(ctx context.Context, src guest.Source, o *images.Outcome) ([]images.Installed, bool) {
 	inst := c.guest.InstallLatest(src)
 	step, out := c.exec(ctx, images.Remove, inst.Query, answerBytes)
 	if step.Fault != "" {
@@ -165,13 +166,18 @@ func (c *cellRun) present(ctx context.Context, src guest.Source, o *images.Outco
 		o.OK, o.Detail = false, err.Error()
 		return nil, false
 	}
-	var names []string
-	for _, p := range installed {
-		if !strings.HasSuffix(p.Status, " not-installed") && !slices.Contains(names, p.Package) {
-			names = append(names, p.Package)
+	return slices.DeleteFunc(installed, func(p images.Installed) bool { return strings.HasSuffix(p.Status, " not-installed") }), true
+}
+
+// names returns the names of packages, each once.
+func names(all []images.Installed) []string {
+	var out []string
+	for _, p := range all {
+		if !slices.Contains(out, p.Package) {
+			out = append(out, p.Package)
 		}
 	}
-	return names, true
+	return out
 }
 
 // dependencies returns the files of the packages that came along with the

@@ -83,6 +83,7 @@ func (s signer) public() []byte { return s.gpg("--armor", "--export") }
 type pkg struct {
 	name, version string
 	requires      string
+	required      string // by the version before, where tests make one
 	postinst      string
 	// program is the script in /usr/bin; the default prints the version.
 	program string

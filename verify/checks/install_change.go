@@ -84,7 +84,7 @@ func changed(e *verify.CellExpectation, f *images.CellFacts, change *images.Chan
 		switch {
 		case i < 0:
 			x.Message, x.Got = want.Package+" is not installed", "not in the package database"
-		case !wholly(change.Installed[i].Status):
+		case !change.Installed[i].Wholly():
 			x.Message, x.Got = want.Package+" is not wholly installed", change.Installed[i].Status
 		case change.Installed[i].Version != want.Version:
 			x.Message, x.Got = want.Package+" is installed in another version than was ordered", change.Installed[i].Version

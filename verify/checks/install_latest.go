@@ -41,7 +41,7 @@ When it fails: read the output in cells/<cell>.log; the last command can be past
 				switch {
 				case i < 0:
 					x.Message, x.Got = p.Name+" is not installed, though the package manager reported success", "not in the package database"
-				case !wholly(f.Latest.Installed[i].Status):
+				case !f.Latest.Installed[i].Wholly():
 					x.Message, x.Got = p.Name+" is not wholly installed", f.Latest.Installed[i].Status
 				case want != "" && f.Latest.Installed[i].Version != want:
 					x.Message, x.Got = p.Name+" was installed in another version than the package manager prefers", f.Latest.Installed[i].Version
@@ -71,6 +71,3 @@ func failedScripts(f *images.CellFacts, warnings []string) []verify.Finding {
 
 // scriptletFailed matches what rpm and dnf say of a script that failed.
 var scriptletFailed = regexp.MustCompile(`(?i)scriptlet failed|Error in .* scriptlet`)
-
-// wholly reports whether a status of the package database means installed.
-func wholly(status string) bool { return status == "install ok installed" || status == "installed" }
