@@ -321,7 +321,8 @@ type CellFacts struct {
 	// Emulated is true when the machine's processor is of another architecture.
 	Emulated bool   `json:"emulated"`
 	Engine   string `json:"engine"`
-	// Notice is the sentence of a stand-in image.
+	// Notice is what to know of the distribution: that it is a stand-in, or has
+	// reached its end of life.
 	Notice string `json:"notice,omitempty"`
 	Steps  []Step `json:"steps"`
 	// Blocked is why nothing could be told: a fault of the laboratory before or

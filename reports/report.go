@@ -115,6 +115,9 @@ type Cell struct {
 	Platform    string `json:"platform"`
 	Emulated    bool   `json:"emulated"`
 	Engine      string `json:"engine"`
+	// Notice is what to know of the distribution: that it is a stand-in, or has
+	// reached its end of life.
+	Notice string `json:"notice,omitempty"`
 	// Scenario is the list of scenarios that were run, comma-separated.
 	Scenario string `json:"scenario"`
 	// Started is when the cell's turn came, and Duration how long it took, in
@@ -190,7 +193,7 @@ func ResultsOf(r verify.Result, took time.Duration) []Result {
 func CellOf(f images.CellFacts) Cell {
 	c := Cell{
 		ID: f.Cell.ID, Image: f.Image, ImageDigest: f.ImageDigest, Platform: f.Platform,
-		Emulated: f.Emulated, Engine: f.Engine, Blocked: f.Blocked, Steps: []Step{},
+		Emulated: f.Emulated, Engine: f.Engine, Notice: f.Notice, Blocked: f.Blocked, Steps: []Step{},
 		Started: f.Started.UTC(), Duration: f.Duration.Seconds(),
 	}
 	var scenarios []string

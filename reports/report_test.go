@@ -53,7 +53,7 @@ func TestResultsOf(t *testing.T) {
 func TestCellOf(t *testing.T) {
 	t.Parallel()
 	got := reports.CellOf(images.CellFacts{
-		Cell: images.Cell{ID: "c"}, Emulated: true, Started: time.Unix(60, 0), Duration: 90 * time.Second,
+		Cell: images.Cell{ID: "c"}, Emulated: true, Started: time.Unix(60, 0), Duration: 90 * time.Second, Notice: "a stand-in",
 		Steps: []images.Step{
 			{Scenario: images.Setup, Argv: []string{"apt-get", "update"}, Duration: 1500 * time.Millisecond, Output: "Hit"},
 			{Scenario: images.Setup}, {Scenario: images.List, Exit: 1},
@@ -62,7 +62,7 @@ func TestCellOf(t *testing.T) {
 	if !got.Started.Equal(time.Unix(60, 0)) || got.Duration != 90 || got.Steps[2].Scenario != "install-list" {
 		t.Errorf("times and scenarios: got %+v", got)
 	}
-	if got.Scenario != "install-setup,install-list" || !got.Emulated || len(got.Steps) != 3 || got.Steps[0].Duration != 1.5 || got.Steps[2].Exit != 1 {
+	if got.Scenario != "install-setup,install-list" || got.Notice != "a stand-in" || !got.Emulated || len(got.Steps) != 3 || got.Steps[0].Duration != 1.5 || got.Steps[2].Exit != 1 {
 		t.Errorf("got %+v", got)
 	}
 }

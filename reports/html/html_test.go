@@ -398,3 +398,16 @@ func TestSummaryOfEveryStatus(t *testing.T) {
 		t.Fatal("the sample is not what the test needs")
 	}
 }
+
+// TestNoticeOfADistribution: who looks at a container is told what its image is.
+func TestNoticeOfADistribution(t *testing.T) {
+	t.Parallel()
+	const notice = "A stand-in for an rpm distribution."
+	r := broken(1)
+	without := render(t, r, html.Options{})
+	r.Cells[0].Notice = notice
+	with := render(t, r, html.Options{})
+	if strings.Contains(without, "<dt>Note</dt>") || strings.Count(with, "<dt>Note</dt><dd>"+notice+"</dd>") != 1 {
+		t.Errorf("want the notice once, and none where there is none")
+	}
+}

@@ -143,6 +143,7 @@ type cellView struct {
 	Engine   string
 	Emulated bool
 	Blocked  string
+	Notice   string
 	Bars     []barView
 	Steps    []stepView
 	Left     string
@@ -184,7 +185,7 @@ func cellsOf(r *reports.Report, ids *anchors) cellsView {
 func cellOf(r *reports.Report, ids *anchors, c reports.Cell, total float64) cellView {
 	v := cellView{
 		ID: name(c.ID), Image: name(c.Image), Digest: name(c.ImageDigest), Platform: name(c.Platform),
-		Engine: name(c.Engine), Emulated: c.Emulated, Blocked: value(c.Blocked.String()),
+		Engine: name(c.Engine), Emulated: c.Emulated, Blocked: value(c.Blocked.String()), Notice: value(c.Notice),
 	}
 	// A command may be meant to fail: what a scenario came to, its check says.
 	target, _, _ := placeOf(r, c.ID)
