@@ -1,10 +1,6 @@
 package lab
 
-import (
-	"testing"
-
-	"sigs.k8s.io/pkgverify/repo"
-)
+import "testing"
 
 // TestIncidents replays what went wrong with the packages of Kubernetes and
 // only a package manager can tell (k/r is kubernetes/release, k/k
@@ -13,31 +9,30 @@ func TestIncidents(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, "repo")
 	afterLatest := []string{"install-versions", "install-origin", "install-remove", "install-pinned", "install-upgrade", "install-downgrade"}
-	files := map[string]string{unitPath: sound, confPath: "KUBELET_EXTRA_ARGS=\n"}
+	files := soundFiles()
 	kubelet := func(requires string) []pkg {
 		return []pkg{{name: "kubelet", version: "1.26.2", requires: requires, files: files}}
 	}
 	for _, tc := range []struct {
 		distro string
-		tree   func(testing.TB, signer, repo.Arch, ...pkg) string
 		m      misbehaviour
 	}{
-		{"rpm-zypper", rpmTree, misbehaviour{name: "k-r 4054 conntrack is called conntrack-tools", packages: kubelet("conntrack"),
+		{"rpm-zypper", misbehaviour{name: "k-r 4054 conntrack is called conntrack-tools", packages: kubelet("conntrack"),
 			want: map[string]string{"install-latest": "conntrack", "install-solve": "conntrack"}, rest: afterLatest}},
-		{"rpm-zypper", rpmTree, misbehaviour{name: "k-r 4054 mended", packages: kubelet("conntrack-tools")}},
-		{"rpm-dnf4", rpmTree, misbehaviour{name: "k-r 4434 an iptables that there is not", packages: kubelet("iptables >= 99"),
+		{"rpm-zypper", misbehaviour{name: "k-r 4054 mended", packages: kubelet("conntrack-tools")}},
+		{"rpm-dnf4", misbehaviour{name: "k-r 4434 an iptables that there is not", packages: kubelet("iptables >= 99"),
 			want: map[string]string{"install-latest": "iptables >= 99", "install-solve": "iptables >= 99"}, rest: afterLatest}},
-		{"rpm-dnf4", rpmTree, misbehaviour{name: "k-r 4434 mended", packages: kubelet("iptables")}},
-		{"debian-12", debTree, misbehaviour{name: "k-r 3295 kubeadm wants a newer kubelet", packages: []pkg{
+		{"rpm-dnf4", misbehaviour{name: "k-r 4434 mended", packages: kubelet("iptables")}},
+		{"debian-12", misbehaviour{name: "k-r 3295 kubeadm wants a newer kubelet", packages: []pkg{
 			{name: "kubeadm", version: "1.26.2", required: "kubelet (>= 1.26.2)"}, {name: "kubelet", version: "1.26.2", files: files}},
 			want: map[string]string{"install-pinned": "kubelet (>= 1.26.2)", "install-solve": "kubelet (>= 1.26.2)"}, rest: []string{"install-upgrade", "install-downgrade"}}},
-		{"rpm-dnf4", rpmTree, misbehaviour{name: "k-r 3295 kubeadm wants a newer kubelet", packages: []pkg{
+		{"rpm-dnf4", misbehaviour{name: "k-r 3295 kubeadm wants a newer kubelet", packages: []pkg{
 			{name: "kubeadm", version: "1.26.2", required: "kubelet >= 1.26.2"}, {name: "kubelet", version: "1.26.2", files: files}},
 			want: map[string]string{"install-pinned": "kubelet >= 1.26.2", "install-solve": "kubelet >= 1.26.2"}, rest: []string{"install-upgrade", "install-downgrade"}}},
-		{"debian-12", debTree, misbehaviour{name: "k-r 3295 mended", packages: []pkg{
+		{"debian-12", misbehaviour{name: "k-r 3295 mended", packages: []pkg{
 			{name: "kubeadm", version: "1.26.2", required: "kubelet (>= 1.26.0)"}, {name: "kubelet", version: "1.26.2", files: files}}}},
 		// Whatever makes it count as nobody's wish: here what apt notes of it.
-		{"debian-12", debTree, misbehaviour{name: "k-k 129558 autoremove takes the kubelet", packages: []pkg{
+		{"debian-12", misbehaviour{name: "k-k 129558 autoremove takes the kubelet", packages: []pkg{
 			{name: "kubelet", version: "1.26.2", files: files, postinst: `
 printf 'Package: kubelet\nArchitecture: amd64\nAuto-Installed: 1\n' >/var/cache/kubelet.states
 echo 'Dir::State::extended_states "/var/cache/kubelet.states";' >/etc/apt/apt.conf.d/99kubelet`}},
@@ -45,7 +40,7 @@ echo 'Dir::State::extended_states "/var/cache/kubelet.states";' >/etc/apt/apt.co
 	} {
 		t.Run(tc.distro+" "+tc.m.name, func(t *testing.T) {
 			t.Parallel()
-			tc.m.run(t, s, tc.distro, tc.tree)
+			tc.m.run(t, s, tc.distro)
 		})
 	}
 }

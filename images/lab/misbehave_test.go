@@ -45,9 +45,14 @@ func foreign() []byte {
 	return b
 }
 
+// soundFiles are those of a kubelet in which nothing is wrong.
+func soundFiles() map[string]string {
+	return map[string]string{unitPath: sound, confPath: "KUBELET_EXTRA_ARGS=\n"}
+}
+
 func misbehaviours() []misbehaviour {
 	kubelet := func(change func(*pkg)) []pkg {
-		p := pkg{name: "kubelet", version: "1.26.2", files: map[string]string{unitPath: sound, confPath: "KUBELET_EXTRA_ARGS=\n"}}
+		p := pkg{name: "kubelet", version: "1.26.2", files: soundFiles()}
 		change(&p)
 		return []pkg{p}
 	}
@@ -88,32 +93,33 @@ func misbehaviours() []misbehaviour {
 func TestMisbehaviour(t *testing.T) {
 	t.Parallel()
 	s := newSigner(t, "repo")
-	for _, tc := range []struct {
-		distro string
-		tree   func(testing.TB, signer, repo.Arch, ...pkg) string
-	}{{"debian-12", debTree}, {"rpm-dnf4", rpmTree}} {
+	for _, distro := range []string{"debian-12", "rpm-dnf4"} {
 		for _, m := range misbehaviours() {
-			if m.only != "" && m.only != formatOf(tc.distro) {
+			if m.only != "" && m.only != formatOf(distro) {
 				continue
 			}
-			t.Run(tc.distro+" "+m.name, func(t *testing.T) {
+			t.Run(distro+" "+m.name, func(t *testing.T) {
 				t.Parallel()
-				m.run(t, s, tc.distro, tc.tree)
+				m.run(t, s, distro)
 			})
 		}
 	}
 }
 
 // run installs the packages in a real container, and judges.
-func (m misbehaviour) run(t *testing.T, s signer, distro string, tree func(testing.TB, signer, repo.Arch, ...pkg) string) {
+func (m misbehaviour) run(t *testing.T, s signer, distro string) {
 	t.Helper()
+	tree := debTree
+	if formatOf(distro) == repo.RPM {
+		tree = rpmTree
+	}
 	var packages []pkg
 	e := &verify.Expectation{Target: repo.Target{Format: formatOf(distro), Channel: "stable", Minor: "1.26"}, Arches: []repo.Arch{repo.AMD64}}
 	var names []string
 	for _, p := range m.packages {
 		before := pkg{name: p.name, version: "1.26.1", requires: p.required}
 		if p.name == "kubelet" {
-			before.files = map[string]string{unitPath: sound, confPath: "KUBELET_EXTRA_ARGS=\n"}
+			before.files = soundFiles()
 		}
 		packages = append(packages, before, p)
 		names = append(names, p.name)
