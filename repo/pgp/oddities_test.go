@@ -136,8 +136,9 @@ func flipAt(b []byte, i int) []byte {
 // armors are the forms of armor (RFC 9580 section 6.2).
 func (g *gnupg) armors(m maker, c clock, data []byte) []oddity {
 	// A notation of the right length makes the base64 end where it is wanted.
+	// An RSA signature is now and then an octet shorter, hence the search.
 	var sigs [3][]byte
-	for i := range 3 {
+	for i := 0; slices.ContainsFunc(sigs[:], func(s []byte) bool { return s == nil }); i++ {
 		sig := m.sign(spec{created: c.signed, hashed: sub(20, append([]byte{0x80, 0, 0, 0, 0, 3, 0, byte(i), 'a', '@', 'b'}, make([]byte, i)...)...)}, data)
 		sigs[len(sig)%3] = sig
 	}
