@@ -46,9 +46,6 @@ type Release struct {
 	Packages []string
 	// Revision counts the builds of one version, from 1. 0 means 1.
 	Revision int
-	// Quick packs debs with zstd, which is several times quicker to read than
-	// xz; dpkg reads it from 1.21.18 on.
-	Quick bool
 	// Change, if not nil, changes what each package is built from: for trees
 	// that are wrong on purpose. What it makes is built without the cache.
 	Change func(b *Build) error
@@ -70,6 +67,20 @@ type artifact struct {
 	release  Release
 	arch     Arch
 	format   Format
+	// quick is the publisher's Quick.
+	quick bool
+}
+
+// debCompression is xz, as the original's, where there is the cache to make up
+// for its slowness: pre-releases, and what is changed, do with gzip.
+func (a artifact) debCompression() string {
+	switch {
+	case a.quick:
+		return "zstd"
+	case a.release.Change != nil, a.release.Version.Channel() != Stable:
+		return "gzip"
+	}
+	return "xz"
 }
 
 func (a artifact) revision() string {
@@ -127,14 +138,7 @@ func (a artifact) info(assets string) (*nfpm.Info, error) {
 		info.Depends = append(info.Depends, need.Text(a.format))
 	}
 	info.Deb.Arch = info.Arch
-	// xz is what the original writes, and slow: pre-releases do with gzip.
-	info.Deb.Compression = "xz"
-	switch {
-	case a.release.Quick:
-		info.Deb.Compression = "zstd"
-	case a.release.Version.Channel() != Stable:
-		info.Deb.Compression = "gzip"
-	}
+	info.Deb.Compression = a.debCompression()
 	info.RPM.Arch = info.Arch
 	// zstd: what rpm >= 4.14 and with it every distribution of today reads,
 	// and many times faster to write than xz.
@@ -147,9 +151,6 @@ func (a artifact) info(assets string) (*nfpm.Info, error) {
 	}
 	if a.release.Change == nil {
 		return info, nil
-	}
-	if !a.release.Quick {
-		info.Deb.Compression = "gzip" // there is no cache to make up for xz
 	}
 	if err := a.release.Change(&Build{Format: a.format, Arch: a.arch, Info: info}); err != nil {
 		return nil, fmt.Errorf("changing %s: %w", a.pkg.Name, err)

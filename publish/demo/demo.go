@@ -39,8 +39,7 @@ type Options struct {
 	Layout publish.Layout
 	// Real publishes the real programs, for this machine's architecture.
 	Real bool
-	// Quick packs debs with zstd, which is several times quicker to read than
-	// xz; dpkg reads it from 1.21.18 on.
+	// Quick is the publisher's.
 	Quick bool
 	// Fault is broken into the tree at the end; nil for none.
 	Fault *fault.Fault
@@ -161,7 +160,7 @@ func tools(options Options, root string, manifest *publish.Manifest, key *publis
 	builder := &sample.Builder{Sources: options.Samples, Cache: options.Cache, Manifest: manifest, Log: options.Log}
 	publisher := &publish.Publisher{
 		Root: root, Layout: options.Layout, Manifest: manifest, Key: key, Cache: options.Cache, Now: options.Now, Log: options.Log,
-		Architectures: options.Architectures,
+		Architectures: options.Architectures, Quick: options.Quick,
 	}
 	if len(publisher.Architectures) == 0 {
 		publisher.Architectures = options.Layout.Architectures()
@@ -172,9 +171,7 @@ func tools(options Options, root string, manifest *publish.Manifest, key *publis
 // apply breaks the publisher's tree.
 func apply(ctx context.Context, f fault.Fault, options Options, builder *sample.Builder, publisher *publish.Publisher) ([]string, error) {
 	tree := &fault.Tree{Publisher: publisher, Release: func(ctx context.Context, version publish.Version) (publish.Release, error) {
-		release, err := builder.Release(ctx, version, options.Now().Add(-24*time.Hour).Truncate(24*time.Hour), publisher.Architectures)
-		release.Quick = options.Quick
-		return release, err
+		return builder.Release(ctx, version, options.Now().Add(-24*time.Hour).Truncate(24*time.Hour), publisher.Architectures)
 	}}
 	touched, err := f.Apply(ctx, tree)
 	if err != nil {
@@ -203,7 +200,6 @@ func build(ctx context.Context, options Options, builder *sample.Builder, publis
 		if err != nil {
 			return nil, err
 		}
-		release.Quick = options.Quick
 		if options.Log != nil {
 			options.Log("programs of " + string(version) + " are ready")
 		}

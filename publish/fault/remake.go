@@ -68,6 +68,7 @@ func (r remake) apply(ctx context.Context, tree *Tree) ([]string, error) {
 	}
 	builder := *tree.Publisher
 	builder.Architectures = arches
+	builder.Quick = false // finish takes gzip apart
 	var all []string
 	for _, format := range r.formats {
 		touched, err := edit(ctx, tree, format, func(ctx context.Context, dir string) ([]string, error) {
